@@ -102,12 +102,21 @@ fn smappee(bytes: &[u8]) {
     let mut site = rest::Site::default();
     site.learn(bytes).ok();
     site.transformers().own_meters().count();
-    if let Some(kept) = site.metering_configuration() {
-        smappee::Configuration::default().apply(Document::MeteringConfiguration, kept).expect("it was read before");
-    }
+    let location = Topic::parse("servicelocation/0b9fd2f6-1c57-4e0e-9a52-6f4c2f0c7a11/power").expect("a topic").location;
+    let context = site.context();
+    let kept = rest::Site::of_context(location, context.as_deref()).expect("it was read before");
     if let Ok(document) = rest::Document::read(bytes) {
         let interval = document.interval().unwrap_or(Interval::Hour);
-        document.visit(&site, rest::Asked { interval, from: At::Receipt, plug: "1" }, check).ok();
+        let asked = rest::Asked { interval, from: At::Receipt, plug: "1" };
+        document.visit(&site, asked, check).ok();
+        // Entries alone, with what is kept of the configuration, as the journal has them.
+        if let Ok(items) = document.items() {
+            let message = document.with(items.iter());
+            rest::Document::of(document.shape(), message.as_bytes()).expect("text").visit(&kept, asked, check).ok();
+        }
+    }
+    if let Ok(path) = std::str::from_utf8(bytes) {
+        rest::Asked::of_path(path);
     }
 }
 

@@ -17,7 +17,7 @@ mod tests;
 pub use monitor::{Generation, Message, Monitor};
 pub use monitor_broker::MonitorBroker;
 pub use rows::{Aggregation, consumption};
-pub use state::Trouble;
+pub use state::{Trouble, Wiring};
 
 use crate::devices::{AllowList, Answer, Clock, HttpServer};
 use state::State;
@@ -125,9 +125,30 @@ impl SmappeeCloud {
         (state.held.fine_days, state.held.hour_days) = (five_minutes, hours);
     }
 
-    /// Corrects the consumption of the five-minute row that starts at this time in milliseconds.
-    pub fn correct(&self, start: i64, consumption: f64) {
-        self.lock().held.corrected.insert(start, consumption);
+    /// Corrects the five-minute rows that start at this time in milliseconds: this is the consumption, and the number
+    /// of pulses.
+    pub fn correct(&self, start: i64, number: f64) {
+        self.lock().held.corrected.insert(start, number);
+    }
+
+    /// Gives a member of rows another name.
+    pub fn rename(&self, before: &str, after: &str) {
+        self.lock().held.renamed.push((before.to_owned(), after.to_owned()));
+    }
+
+    /// Changes the configuration of every location.
+    pub fn rewire(&self, wiring: Wiring) {
+        self.lock().wiring = wiring;
+    }
+
+    /// Gives the transformer of the roof another name.
+    pub fn rename_roof(&self, name: &str) {
+        name.clone_into(&mut self.lock().roof);
+    }
+
+    /// Has events of the appliance at these times in milliseconds, and no others.
+    pub fn happen(&self, times: impl IntoIterator<Item = i64>) {
+        self.lock().events.extend(times);
     }
 
     /// Every token that was issued.

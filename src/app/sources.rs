@@ -148,21 +148,20 @@ impl<'a> SourceStarter<'a> {
     }
 }
 
-/// Returns the decoders of the configured sources, for replays. The rows of Smappee's cloud have none: they do
-/// not name the configuration of their location.
+/// Returns the decoders of the configured sources, for replays.
 pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
-    let mut redecoder = Redecoder::new(contexts);
+    let mut redecoder = Redecoder::new(contexts.clone());
     for source in &config.sources {
         match source {
             Source::SmartMe(_) => redecoder.add(source.name(), decoders()),
-            Source::Smappee(_) => {}
+            Source::Smappee(account) => redecoder.add(source.name(), account.decoders()),
             Source::Json(device) => redecoder.add(source.name(), device.decoders()),
             Source::P1(meter) => redecoder.add(source.name(), meter.decoders()),
             Source::DsmrLogger(logger) => redecoder.add(source.name(), logger.decoders()),
             Source::Ksem(device) => redecoder.add(source.name(), device.decoders()),
             Source::Em300(meter) => redecoder.add(source.name(), meter.decoders()),
             Source::SmartMac(meter) => redecoder.add(source.name(), meter.decoders()),
-            Source::Mqtt(broker) => redecoder.add(source.name(), broker.decoders()),
+            Source::Mqtt(broker) => redecoder.add(source.name(), broker.decoders(&contexts)),
         }
     }
     Redecode::by(move |source, received, batch| redecoder.decode(source, received, batch))

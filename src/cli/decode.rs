@@ -82,7 +82,8 @@ pub(super) struct DecodeArgs {
     #[arg(long, value_name = "HEX", requires = "key")]
     authentication_key: Option<String>,
     /// The MQTT topic of the messages, given once, or once for each file in their order; needed for smappee-mqtt, and
-    /// for the device of smart-mac. A UUID in it is a secret, and is not printed
+    /// for the device of smart-mac. A UUID in it is a secret, and is not printed. For smappee-rest the path of the request,
+    /// which tells the interval
     #[arg(long = "topic", value_name = "TOPIC")]
     topics: Vec<String>,
     /// Messages that the others need: for smappee-rest the metering configuration or the info; for
@@ -201,7 +202,7 @@ fn decode_message(
         Format::P1 => p1::decode(bytes, options, output),
         Format::KsemConfiguration => ksem_configuration::decode(bytes, output),
         Format::SmappeeMqtt => smappee_mqtt::decode(topic, bytes, options, output),
-        Format::SmappeeRest => smappee::decode(bytes, options, output),
+        Format::SmappeeRest => smappee::decode(topic, bytes, options, output),
         Format::SmartMeRest => smart_me::decode(bytes, &options.judge, output),
         device => devices::decode(device, topic, bytes, options, output),
     }

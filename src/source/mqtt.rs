@@ -21,6 +21,7 @@ pub use routes::{Cloud, Document, Logger, Meter, Monitors, Route};
 
 use super::{Decoder, Describer, Schedule, Sources};
 use crate::clock::Clock;
+use crate::contexts::Contexts;
 use crate::ingest::Entrance;
 use routes::decoders;
 use session::{KIND, Mqtt};
@@ -50,9 +51,9 @@ impl Broker {
         sources.start_connected(&self.name, KIND, schedule, mqtt);
     }
 
-    /// The decoders of its messages.
-    pub fn decoders(&self) -> [(&'static str, Decoder); 4] {
-        decoders(&self.routes)
+    /// The decoders of its messages; contexts of other sources come from this store.
+    pub fn decoders(&self, contexts: &Contexts) -> [(&'static str, Decoder); 4] {
+        decoders(&self.routes, contexts)
     }
 
     /// The client id, under which the broker keeps the session: the same over restarts, and another one for

@@ -3,11 +3,12 @@
 //! A source gives one [`Decoder`] for each format that it journals, with its options of today. It is
 //! the same code that decoded the message at receipt. Invariants: only what ingest took of a message
 //! is delivered again, unless the new decoder finds another number of readings. A message that filled a gap gives
-//! only what was missing. A zero of a counter of gas, water or heat that was left out stays out.
+//! only what was missing; rows of intervals have codes of their own, so they replace nothing that arrived. A zero of a
+//! counter of gas, water or heat that was left out stays out.
 
 use super::inlet::{Decoded, is_zero_of_counter};
 use crate::contexts::{Contexts, version_of};
-use crate::reading::registry::is_counter;
+use crate::reading::registry::{is_counter, is_of_interval};
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
 use crate::vendor::Reading;
 use crate::wire::batch::{Original, encode, original, readings};
@@ -62,6 +63,7 @@ impl Redecoder {
             }
             stored.push(Stored {
                 is_fill: reading.flags.contains(Flags::GAP_REPAIR),
+                is_row: reading.values.clone().flatten().any(|sample| is_of_interval(sample.obis)),
                 has_counters_alone: reading.values.flatten().all(|sample| is_counter(sample.obis)),
             });
         }
@@ -92,14 +94,15 @@ impl Redecoder {
         let is_fill = !stored.is_empty() && stored.iter().all(|reading| reading.is_fill);
         let count = if original.positions.is_empty() && is_fill { stored.len() } else { original.readings as usize };
         let has_other_count = count != all.len();
-        if is_fill && has_other_count {
+        let are_rows = stored.iter().any(|reading| reading.is_row);
+        if is_fill && has_other_count && !are_rows {
             return Err("it filled a gap, and has another number of readings now".to_owned());
         }
         let wanted = (0..).zip(all).filter(|it| has_other_count || taken(it)).map(|(_, reading)| reading);
-        let mut wanted: Vec<_> = if is_fill {
-            wanted.zip(&stored).map(|(reading, stored)| stored.fill(reading)).collect()
-        } else {
-            wanted.collect()
+        let mut wanted: Vec<_> = match (is_fill, has_other_count) {
+            (true, false) => wanted.zip(&stored).map(|(reading, stored)| stored.fill(reading)).collect(),
+            (true, true) => wanted.map(flagged).collect(),
+            (false, _) => wanted.collect(),
         };
         wanted.iter_mut().for_each(|reading| leave_out_zeros(reading, &zeros));
         wanted.retain(|reading| !reading.samples.is_empty());
@@ -117,6 +120,8 @@ fn leave_out_zeros(reading: &mut Reading, stored: &HashSet<(MeterId, UnixNanos, 
 struct Stored {
     /// Whether it was fetched to fill a gap.
     is_fill: bool,
+    /// Whether it is a row of an interval.
+    is_row: bool,
     has_counters_alone: bool,
 }
 
@@ -124,8 +129,13 @@ impl Stored {
     /// The reading that fills its gap: of some rows only the counters were missing.
     fn fill(&self, mut reading: Reading) -> Reading {
         reading.samples.retain(|sample| !self.has_counters_alone || is_counter(sample.obis));
-        Reading { flags: reading.flags | Flags::GAP_REPAIR, ..reading }
+        flagged(reading)
     }
+}
+
+/// A reading that was fetched to fill a gap.
+fn flagged(reading: Reading) -> Reading {
+    Reading { flags: reading.flags | Flags::GAP_REPAIR, ..reading }
 }
 
 impl fmt::Debug for Redecoder {

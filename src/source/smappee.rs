@@ -9,11 +9,13 @@
 
 mod account;
 mod client;
+mod decode;
 mod describe;
 mod error;
 mod fill;
 mod gaps;
 mod login;
+mod place;
 mod poll;
 mod progress;
 mod range;

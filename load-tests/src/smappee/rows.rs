@@ -14,13 +14,15 @@ pub(super) struct Held {
     pub(super) lost: Vec<(i64, i64)>,
     pub(super) fine_days: i64,
     pub(super) hour_days: i64,
-    /// Five-minute rows with another consumption.
+    /// Five-minute rows with another consumption, and another number of pulses.
     pub(super) corrected: BTreeMap<i64, f64>,
+    /// Members of rows with another name.
+    pub(super) renamed: Vec<(String, String)>,
 }
 
 impl Default for Held {
     fn default() -> Self {
-        Self { lost: Vec::new(), fine_days: 14, hour_days: 10_000, corrected: BTreeMap::new() }
+        Self { lost: Vec::new(), fine_days: 14, hour_days: 10_000, corrected: BTreeMap::new(), renamed: Vec::new() }
     }
 }
 
@@ -79,11 +81,29 @@ fn starts(held: &Held, aggregation: Aggregation, (from, to): (i64, i64), now: i6
     (first..to).step_by(step).filter(|start| start + length <= now && !is_lost(*start)).collect()
 }
 
+impl Held {
+    /// The corrected number of a row.
+    fn number(&self, aggregation: Aggregation, start: i64) -> Option<f64> {
+        self.corrected.get(&start).copied().filter(|_| aggregation == Aggregation::FiveMinutes)
+    }
+
+    /// The rows with the names that their members have now.
+    pub(super) fn named(&self, mut rows: Vec<Value>) -> Vec<Value> {
+        for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+            for (before, after) in &self.renamed {
+                if let Some(value) = row.remove(before) {
+                    row.insert(after.clone(), value);
+                }
+            }
+        }
+        rows
+    }
+}
+
 /// The rows of the location.
 pub(super) fn of_location(held: &Held, aggregation: Aggregation, range: (i64, i64), now: i64) -> Vec<Value> {
     let row = |start: i64| {
-        let corrected = held.corrected.get(&start).filter(|_| aggregation == Aggregation::FiveMinutes);
-        let energy = corrected.copied().unwrap_or_else(|| consumption(start, aggregation));
+        let energy = held.number(aggregation, start).unwrap_or_else(|| consumption(start, aggregation));
         json!({
             "timestamp": start, "consumption": energy, "solar": 0.0, "alwaysOn": 24.0, "gridImport": energy,
             "gridExport": 0.0, "active": [energy, 1.0, 2.0, null, 5.0], "reactive": [0.5], "voltages": [2310, 2320, 2330]
@@ -94,7 +114,10 @@ pub(super) fn of_location(held: &Held, aggregation: Aggregation, range: (i64, i6
 
 /// The rows of the sensor.
 pub(super) fn of_sensor(held: &Held, aggregation: Aggregation, range: (i64, i64), now: i64) -> Vec<Value> {
-    let row = |start: i64| json!({"timestamp": start, "value1": 3, "value2": null, "temperature": 215, "humidity": 40, "battery": 90});
+    let row = |start: i64| {
+        let pulses = held.number(aggregation, start).unwrap_or(3.0);
+        json!({"timestamp": start, "value1": pulses, "value2": null, "temperature": 215, "humidity": 40, "battery": 90})
+    };
     starts(held, aggregation, range, now).into_iter().map(row).collect()
 }
 

@@ -36,6 +36,25 @@ pub(super) struct State {
     pub(super) failing: Vec<(String, u16)>,
     pub(super) locations: Vec<i64>,
     pub(super) held: Held,
+    pub(super) wiring: Wiring,
+    pub(super) roof: String,
+    /// Times of events in milliseconds; if there are none, one of the last hour.
+    pub(super) events: Vec<i64>,
+}
+
+/// The part of the configuration that the values of the location depend on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wiring {
+    /// Pulses of the gas sensor for a cubic metre.
+    pub pulses_per_unit: f64,
+    /// The indices of the transformers at the phases of the grid.
+    pub grid: [i64; 3],
+}
+
+impl Default for Wiring {
+    fn default() -> Self {
+        Self { pulses_per_unit: 100.0, grid: [0, 1, 2] }
+    }
 }
 
 impl State {
@@ -53,6 +72,9 @@ impl State {
             failing: Vec::new(),
             locations: vec![4711],
             held: Held::default(),
+            wiring: Wiring::default(),
+            roof: "Roof".to_owned(),
+            events: Vec::new(),
         }
     }
 
@@ -135,7 +157,7 @@ impl State {
             Some((Aggregation::of(query.get("aggregation")?)?, number("from")?, number("to")?))
         };
         let rows = |of: fn(&Held, Aggregation, (i64, i64), i64) -> Vec<Value>| {
-            range().map(|(aggregation, from, to)| of(&self.held, aggregation, (from, to), self.now()))
+            range().map(|(aggregation, from, to)| self.held.named(of(&self.held, aggregation, (from, to), self.now())))
         };
         let records =
             |sensor: i64, rows: Vec<Value>| json!({"serviceLocationId": id, "sensorId": sensor, "records": rows});
@@ -143,18 +165,24 @@ impl State {
             "info" => {
                 Some(json!({"serviceLocationId": id, "name": "Workshop", "timezone": "Europe/Brussels"}).to_string())
             }
-            "meteringconfiguration" => Some(configuration(id).to_string()),
+            "meteringconfiguration" => Some(configuration(id, self.wiring, &self.roof).to_string()),
             "consumption" => Some(json!({"serviceLocationId": id, "consumptions": rows(of_location)?}).to_string()),
             "sensor/3/consumption" => Some(records(3, rows(of_sensor)?).to_string()),
             "switch/9/consumption" => Some(records(9, rows(of_plug)?).to_string()),
             "actuator/9/state" => Some("\"ON_ON\"".to_owned()),
             "actuator/9/connectionstate" => Some("\"CONNECTED\"".to_owned()),
             "events" => {
-                let to: i64 = query.get("to")?.parse().ok()?;
+                let number = |name: &str| query.get(name)?.parse::<i64>().ok();
+                let (from, to, most) = (number("from")?, number("to")?, number("maxNumber")?);
                 // Events of an hour do not move.
-                let at = (to - to.rem_euclid(3_600_000)) - 600_000;
-                let event = json!({"activePower": 1200.0, "totalPower": 1500.0, "applianceId": 1, "timestamp": at});
-                Some(Value::from(vec![event]).to_string())
+                let usual = [(to - to.rem_euclid(3_600_000)) - 600_000];
+                let times = if self.events.is_empty() { &usual[..] } else { &self.events };
+                let mut times: Vec<_> = times.iter().filter(|at| (from..to).contains(at)).collect();
+                times.sort_unstable_by(|a, b| b.cmp(a));
+                let event =
+                    |at: &i64| json!({"activePower": 1200.0, "totalPower": 1500.0, "applianceId": 1, "timestamp": at});
+                let events = times.into_iter().take(usize::try_from(most).ok()?).map(event);
+                Some(Value::from(events.collect::<Vec<_>>()).to_string())
             }
             "costanalysis" => {
                 let from: i64 = query.get("from")?.parse().ok()?;
@@ -168,22 +196,22 @@ impl State {
     }
 }
 
-fn configuration(id: i64) -> Value {
+fn configuration(id: i64, wiring: Wiring, roof: &str) -> Value {
     // The login of the live values is made of the UUID.
     let uuid = uuid(id);
     let topic = json!({"protocol": "MQTT", "userName": uuid, "password": uuid, "name": format!("servicelocation/{uuid}/power")});
     let channel = |rows: i64, arrays: i64| json!({"consumptionIndex": rows, "powerTopicIndex": arrays, "updateChannels": {"activePower": topic}});
-    let grid = [0, 1, 2].map(|index| channel(index, index + 3));
+    let grid = wiring.grid.map(|index| channel(index, index + 3));
     json!({
         "serviceLocationId": id, "serviceLocationUuid": uuid, "name": "Workshop", "updateChannel": topic,
         "timezone": "Europe/Brussels", "electricityCost": 0.25, "electricityCurrency": "EUR", "phaseType": "THREE_STAR",
         "appliances": [{"id": 1, "name": "Oven", "type": "cooking"}],
         "actuators": [{"id": 9, "name": "Pump", "type": "SWITCH", "serialNumber": "4006000009"}],
         "sensors": [{"id": 3, "name": "3004000003", "channels": [
-            {"name": "Boiler", "ppu": 100.0, "uom": "m3", "enabled": true, "type": "gas", "channel": 1}]}],
+            {"name": "Boiler", "ppu": wiring.pulses_per_unit, "uom": "m3", "enabled": true, "type": "gas", "channel": 1}]}],
         "measurements": [
             {"id": 11, "name": "Grid", "type": "GRID", "channels": grid},
-            {"id": 12, "name": "Roof", "type": "PRODUCTION", "channels": [channel(4, 7)]}]
+            {"id": 12, "name": roof, "type": "PRODUCTION", "channels": [channel(4, 7)]}]
     })
 }
 

@@ -15,8 +15,18 @@ pub(super) fn is_answer(bytes: &[u8]) -> bool {
 }
 
 /// Prints the parts of an answer. The error and the parts hold no UUID and no token.
-pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl Write>) -> Result<(), Failure> {
-    let document = match Document::read(bytes) {
+pub(super) fn decode(
+    topic: Option<&str>,
+    bytes: &[u8],
+    options: &Options,
+    output: &mut Output<impl Write>,
+) -> Result<(), Failure> {
+    let path = topic.and_then(Asked::of_path);
+    let document = match path {
+        Some((shape, _)) => Document::of(shape, bytes),
+        None => Document::read(bytes),
+    };
+    let document = match document {
         Ok(document) => document,
         // A token must not be shown, so nothing of an unknown answer is.
         Err(error) => return output.unreadable_message(0, &error.to_string(), &[]),
@@ -25,14 +35,11 @@ pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl W
         Ok(site) => site,
         Err(error) => return output.unreadable_message(0, &error, &[]),
     };
-    // A cost analysis holds no time; the usual one is of a month. A single row is of five minutes.
-    let by_shape = if document.shape() == Shape::Cost { Interval::Month } else { Interval::Recording };
-    let interval = document.interval().unwrap_or(by_shape);
     let mut items = match document.shape() {
         Shape::Locations => listed(bytes),
         shape => description(&site, shape),
     };
-    let asked = Asked { interval, from: At::Receipt, plug: "" };
+    let asked = path.map_or_else(|| probable(&document), |(_, asked)| asked);
     let ids = |channel: &str| ids(&site, channel);
     let visited = document.visit(&site, asked, |part| items.push(Item::of(part, "", ids, &options.judge)));
     if let Err(error) = visited {
@@ -40,6 +47,12 @@ pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl W
     }
     output.message();
     items.into_iter().try_for_each(|item| output.put(0, item))
+}
+
+/// The probable question to an answer without its path: a cost analysis of a month. A single row is of five minutes.
+fn probable(document: &Document<'_>) -> Asked<'static> {
+    let by_shape = if document.shape() == Shape::Cost { Interval::Month } else { Interval::Recording };
+    Asked { interval: document.interval().unwrap_or(by_shape), from: At::Receipt, plug: "" }
 }
 
 /// The site of an answer, as far as the answer or the context describes it.

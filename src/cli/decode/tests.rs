@@ -253,6 +253,17 @@ fn an_answer_of_smappee_is_detected_and_read_with_the_configuration_of_its_site_
     // The distance of the rows says that they are hours.
     assert!(text.contains("2026-03-15T13:00:00Z\n  0-0:129.1.130*255"), "{text}");
     assert!(text.contains(":ct:4  ") && text.contains("1-0:56.29.130*255"), "{text}");
+    // With the path of the answer and what the journal keeps of the configuration.
+    let (path, context) = ("/dev/v3/servicelocation/4711/consumption?aggregation=9&from=1&to=2", {
+        let mut site = crate::vendor::smappee::rest::Site::default();
+        site.learn(configuration.as_bytes()).unwrap();
+        site.context().unwrap()
+    });
+    let (by_path, failure) = shown(rows, false, |options| {
+        (options.topics, options.context) = (vec![path.to_owned()], vec![context]);
+    });
+    assert!(failure.is_none() && by_path.contains("2026-03-15T12:30:00Z\n  0-0:129.1.137*255"), "{by_path}");
+    assert!(by_path.contains(":ct:4  ") && by_path.contains("1-0:56.29.137*255"), "{by_path}");
     let (without, _) = shown(rows, false, |_| ());
     assert!(without.contains(":ct:0  ") && without.contains("1-0:16.29.130*255"), "{without}");
     let (site, failure) = shown(configuration, false, |_| ());

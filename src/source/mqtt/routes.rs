@@ -16,6 +16,7 @@ pub use smart_mac::Meter;
 pub(super) use message::{Context, Found, Message, Readings, Unreadable};
 
 use super::publication::Publication;
+use crate::contexts::Contexts;
 use crate::reading::UnixNanos;
 use crate::source::describer::Described;
 use crate::source::{Decoder, Inlet, Recorded};
@@ -39,14 +40,15 @@ pub enum Route {
 }
 
 /// The decoders of the messages that can be decoded alone.
-pub(super) fn decoders(routes: &[Route]) -> [(&'static str, Decoder); 4] {
+pub(super) fn decoders(routes: &[Route], contexts: &Contexts) -> [(&'static str, Decoder); 4] {
     let (mut documents, mut meters, mut loggers) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut accounts = Vec::new();
     for route in routes {
         match route {
             Route::Json(document) => documents.extend([(document.topic.clone(), document.clone())]),
             Route::SmartMac(meter) => meters.extend(meter.parents().map(|parent| (parent, meter.clone()))),
             Route::DsmrLogger(logger) => loggers.extend([(logger.topic.clone(), logger.meter.clone())]),
-            Route::Smappee(_) => {}
+            Route::Smappee(monitors) => accounts.clone_from(&monitors.accounts),
         }
     }
     let document = move |recorded: &Recorded<'_>| {
@@ -62,11 +64,13 @@ pub(super) fn decoders(routes: &[Route]) -> [(&'static str, Decoder); 4] {
         let meter = loggers.get(recorded.original.origin).ok_or("no [[mqtt.dsmr_logger]] table has this topic now")?;
         dsmr_logger::decode_again(recorded, meter)
     };
+    let contexts = contexts.clone();
+    let monitor = move |recorded: &Recorded<'_>| smappee::decode_again(recorded, &accounts, &contexts);
     [
         (json::FORMAT, Box::new(document)),
         (smart_mac::FORMAT, Box::new(meter)),
         (dsmr_logger::FORMAT, Box::new(logger)),
-        (smappee::FORMAT, Box::new(smappee::decode_again)),
+        (smappee::FORMAT, Box::new(monitor)),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Descriptions of a location's meters, by the answers of the cloud or by the configuration of a monitor.
 
-use super::sites::Place;
+use super::place::Place;
 use crate::reading::MeterId;
 use crate::vendor::smappee::rest::Thing;
 use crate::vendor::smappee::{Monitor, Phase, Role as Kind, VENDOR};

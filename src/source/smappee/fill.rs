@@ -1,9 +1,10 @@
 //! Fills a range with the finest rows that the cloud has: five minutes, else hours, else days.
 
 use super::error::CloudError;
+use super::place::{Place, Series};
 use super::range::{FINE_ROWS_MS, Range, step, uncovered};
-use super::rows::{Cloud, Purpose, Series};
-use crate::vendor::smappee::rest::{Aggregation, Site};
+use super::rows::{Cloud, Purpose};
+use crate::vendor::smappee::rest::Aggregation;
 
 /// From fine to coarse. Each has codes of its own, so that none replaces another.
 const LEVELS: [Aggregation; 3] = [Aggregation::FiveMinutes, Aggregation::Hour, Aggregation::Day];
@@ -12,7 +13,7 @@ impl Cloud {
     /// Fetches and stores the rows of a series in a range.
     pub(super) async fn fill(
         &mut self,
-        site: &Site,
+        place: &Place,
         series: &Series,
         range: Range,
         purpose: Purpose,
@@ -25,7 +26,7 @@ impl Cloud {
                 continue;
             }
             let asked = Range { from: first.from, to: last.to };
-            let starts = self.rows(site, series, level, asked, (&holes, purpose)).await?;
+            let starts = self.rows(place, series, level, asked, &[(&holes, purpose)]).await?;
             holes = uncovered(&holes, starts, level);
         }
         Ok(())

@@ -4,9 +4,9 @@
 //! of their own: nothing is made up for the missing instantaneous values. The gap closes as repaired.
 
 use super::error::{CloudError, FirstError};
+use super::place::{Place, Series};
 use super::range::Range;
-use super::rows::{Cloud, Purpose, Series};
-use super::sites::Place;
+use super::rows::{Cloud, Purpose};
 use crate::base::Stop;
 use crate::source::Arrivals;
 
@@ -64,7 +64,7 @@ impl Gaps {
 async fn fetch(cloud: &mut Cloud, place: &Place, series: &Series, mut rest: Range) -> Result<(), CloudError> {
     while !rest.is_empty() {
         let part = rest.first_part(cloud.now());
-        cloud.fill(&place.site, series, part, Purpose::Repair).await?;
+        cloud.fill(place, series, part, Purpose::Repair).await?;
         rest.from = part.to;
     }
     Ok(())

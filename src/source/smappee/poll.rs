@@ -4,11 +4,12 @@ use super::account::Account;
 use super::describe::described;
 use super::error::{CloudError, FirstError};
 use super::gaps::Gaps;
+use super::place::{Place, Series};
 use super::progress::Progress;
 use super::range::{DAY_MS, MINUTE_MS, Range, floor};
 use super::reports;
-use super::rows::{Cloud, LIVE_MS, Purpose, Series};
-use super::sites::{self, Place};
+use super::rows::{Cloud, LIVE_MS, Purpose};
+use super::sites;
 use crate::clock::Clock;
 use crate::source::{Describer, Polled, Reporter, SourceError};
 use crate::vendor::smappee::rest::Aggregation;
@@ -109,8 +110,10 @@ impl Poll {
         self.progress.set(&key, until);
         let live = floor(now - LIVE_MS);
         let is_behind = until < now - DAY_MS;
-        let range = Range { from: if is_behind { live } else { until.min(live) }, to: now };
-        self.cloud.rows(&place.site, series, Aggregation::FiveMinutes, range, (&[], Purpose::Follow)).await?;
+        let from = if is_behind { live } else { until.min(live) };
+        let (past, newest) = (Range { from, to: live }, Range { from: live, to: i64::MAX });
+        let wanted = [(&[past][..], Purpose::Past), (&[newest][..], Purpose::Follow)];
+        self.cloud.rows(place, series, Aggregation::FiveMinutes, Range { from, to: now }, &wanted).await?;
         self.progress.set(&key, if is_behind { until } else { live });
         Ok(())
     }
@@ -124,7 +127,7 @@ impl Poll {
             return Ok(false);
         }
         let part = rest.first_part(now);
-        self.cloud.fill(&place.site, series, part, Purpose::Follow).await?;
+        self.cloud.fill(place, series, part, Purpose::Past).await?;
         self.progress.set(&key, part.to);
         self.progress
             .store()
@@ -207,6 +210,11 @@ impl Poll {
         reporter.set("rows_corrected", counts.corrected);
         reporter.set("values_unreadable", counts.unreadable);
         reporter.set("requests_refused", counts.refused);
+        reporter.set("event_ranges_cut", counts.events_cut);
+        reporter.clear_texts("members_unknown");
+        if !counts.unknown.is_empty() {
+            reporter.set("members_unknown", counts.unknown.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+        }
         reporter.set("gaps_fetched", self.gaps.asked);
         if let Some(newest) = counts.newest {
             reporter.set("last_reading", newest);

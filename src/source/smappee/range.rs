@@ -24,11 +24,6 @@ pub(super) fn millis(at: UnixNanos) -> i64 {
     at.0.div_euclid(MILLISECOND_NS)
 }
 
-/// A time of milliseconds.
-pub(super) fn nanos(millis: i64) -> UnixNanos {
-    UnixNanos(millis.saturating_mul(MILLISECOND_NS))
-}
-
 /// The start of the five minutes that this time is in.
 pub(super) fn floor(millis: i64) -> i64 {
     millis - millis.rem_euclid(STEP_MS)

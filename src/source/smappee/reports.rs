@@ -1,14 +1,13 @@
 //! Plug states, events of appliances, and the cost analysis: everything that is no row.
 
+use super::decode::answer;
 use super::error::{CloudError, FirstError};
+use super::place::{LOCATIONS, Place};
 use super::progress::Progress;
-use super::range::{DAY_MS, HOUR_MS, nanos};
-use super::rows::{Cloud, Purpose, origin, unreadable};
-use super::sites::Place;
+use super::range::{DAY_MS, HOUR_MS, Range};
+use super::rows::{Cloud, Purpose, unreadable};
 use crate::reading::registry::Interval;
-use crate::vendor::At;
-use crate::vendor::smappee::rest::{Asked, Document};
-use crate::wire::batch::Original;
+use crate::vendor::smappee::rest::COSTS;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use std::time::{Duration, Instant};
@@ -19,12 +18,12 @@ const STATE_REPEATED_AFTER: Duration = Duration::from_hours(1);
 const EVENTS_EVERY: Duration = Duration::from_hours(1);
 const EVENTS_BACK_MS: i64 = 3 * HOUR_MS;
 const EVENTS_PART_MS: i64 = DAY_MS;
-/// Largest number of events of one appliance in an answer.
-const EVENTS_MAX: u32 = 1000;
+/// Largest number of events of one appliance in an answer. A range with as many is halved.
+const EVENTS_MAX: usize = 1000;
+/// Requests for events of one appliance in a run. It is enough for about 30,000 events in a day.
+const EVENT_REQUESTS_MAX: usize = 64;
 /// The costs of this month and year, and of the ones before, are read this often.
 const COSTS_EVERY: Duration = Duration::from_hours(24);
-/// The intervals of a cost analysis, with their numbers there, unlike other calls.
-const COSTS: [(u8, Interval); 2] = [(3, Interval::Month), (4, Interval::Year)];
 
 /// Reads the reports of a location that are due at `now`. One that fails is read again with the next run. Events from
 /// before `oldest`, in milliseconds, are not read.
@@ -59,27 +58,34 @@ async fn states(cloud: &mut Cloud, place: &mut Place, now: Instant, errors: &mut
 /// A state of a plug or switch.
 async fn state(
     cloud: &mut Cloud,
-    Place { site, states, .. }: &mut Place,
+    place: &mut Place,
     (at, what): (usize, &str),
     now: Instant,
 ) -> Result<(), CloudError> {
-    let Some(plug) = site.actuators.get(at) else { return Ok(()) };
-    let path = format!("/dev/v3/servicelocation/{}/actuator/{}/{what}", site.id, plug.id);
+    let Some(plug) = place.site.actuators.get(at) else { return Ok(()) };
+    let path = format!("{LOCATIONS}/{}/actuator/{}/{what}", place.site.id, plug.id);
     let Some(body) = cloud.get_if_shown(&path).await? else { return Ok(()) };
     let text = String::from_utf8_lossy(&body).into_owned();
-    if states.get(&path).is_some_and(|(known, at)| *known == text && now - *at < STATE_REPEATED_AFTER) {
+    if place.states.get(&path).is_some_and(|(known, at)| *known == text && now - *at < STATE_REPEATED_AFTER) {
         return Ok(());
     }
-    // A state that is not known costs only itself.
-    if let Ok(document) = Document::read(&body) {
-        let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: &plug.id };
-        let original = Original { bytes: &body, ..origin(&path) };
-        cloud.store(site, &document, asked, (&[], Purpose::Report), original).await?;
-    } else {
-        cloud.counts.unreadable += 1;
-    }
-    states.insert(path, (text, now));
+    store(cloud, place, &path, (&body, Purpose::State)).await?;
+    place.states.insert(path, (text, now));
     Ok(())
+}
+
+/// Stores all entries of an answer to this path. Returns their number.
+async fn store(
+    cloud: &mut Cloud,
+    place: &Place,
+    path: &str,
+    (body, purpose): (&[u8], Purpose),
+) -> Result<usize, CloudError> {
+    let document = answer(path, body).map_err(unreadable)?;
+    let items = document.items().map_err(unreadable)?;
+    let count = items.len();
+    cloud.store(place, (path, &document), items, purpose).await?;
+    Ok(count)
 }
 
 /// The next events of every appliance. Returns whether all up to now were read.
@@ -95,17 +101,34 @@ async fn events(
     let to = now.min(from + EVENTS_PART_MS);
     let mut are_read = true;
     for appliance in &site.appliances {
-        let path = format!(
-            "/dev/v3/servicelocation/{}/events?applianceId={}&maxNumber={EVENTS_MAX}&from={from}&to={to}",
-            site.id, appliance.id
-        );
-        let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: "" };
-        are_read &= errors.note(list(cloud, place, &path, asked).await)?;
+        are_read &= errors.note(events_of(cloud, place, &appliance.id, Range { from, to }).await)?;
     }
     if are_read {
         progress.set(&key, to);
     }
     Ok(are_read && to == now)
+}
+
+/// Stores the events of an appliance. A range that cannot be halved any more is counted, and its newest events are stored.
+async fn events_of(cloud: &mut Cloud, place: &Place, appliance: &str, range: Range) -> Result<(), CloudError> {
+    let (mut ranges, mut requests) = (vec![range], 0);
+    while let Some(Range { from, to }) = ranges.pop() {
+        let id = &place.site.id;
+        let path =
+            format!("{LOCATIONS}/{id}/events?applianceId={appliance}&maxNumber={EVENTS_MAX}&from={from}&to={to}");
+        let Some(body) = cloud.get_if_shown(&path).await? else { return Ok(()) };
+        requests += 1;
+        if store(cloud, place, &path, (&body, Purpose::Follow)).await? < EVENTS_MAX {
+            continue;
+        }
+        let middle = from + (to - from) / 2;
+        if requests + ranges.len() + 2 > EVENT_REQUESTS_MAX || middle == from {
+            cloud.counts.events_cut += 1;
+        } else {
+            ranges.extend([Range { from, to: middle }, Range { from: middle, to }]);
+        }
+    }
+    Ok(())
 }
 
 /// The costs of this month and year, and of the ones before, by the calendar of the location.
@@ -116,22 +139,12 @@ async fn costs(cloud: &mut Cloud, place: &Place) -> Result<(), CloudError> {
         let Some([before, this, next]) = starts(now, &place.site.time_zone, interval) else { return Ok(()) };
         for (from, to) in [(before, this), (this, next)] {
             let id = &place.site.id;
-            let path = format!("/dev/v3/servicelocation/{id}/costanalysis?aggregation={number}&from={from}&to={to}");
-            list(cloud, place, &path, Asked { interval, from: At::Time(nanos(from)), plug: "" }).await?;
+            let path = format!("{LOCATIONS}/{id}/costanalysis?aggregation={number}&from={from}&to={to}");
+            let Some(body) = cloud.get_if_shown(&path).await? else { continue };
+            store(cloud, place, &path, (&body, Purpose::Follow)).await?;
         }
     }
     Ok(())
-}
-
-/// Reads and stores a list, which may be empty.
-async fn list(cloud: &mut Cloud, place: &Place, path: &str, asked: Asked<'_>) -> Result<(), CloudError> {
-    let Some(body) = cloud.get_if_shown(path).await? else { return Ok(()) };
-    if body.trim_ascii() == b"[]" {
-        return Ok(());
-    }
-    let document = Document::read(&body).map_err(unreadable)?;
-    let original = Original { bytes: &body, ..origin(path) };
-    cloud.store(&place.site, &document, asked, (&[], Purpose::Report), original).await
 }
 
 /// The starts in milliseconds of the month or year before, of this one and of the next.

@@ -1,21 +1,24 @@
 //! Requests for rows, and their way to ingest.
 //!
-//! Unchanged rows are journaled once: a row is known by meter, time and interval, with a fingerprint of its
-//! values. So an overlap costs nothing, and a row that the cloud corrects is journaled again; the last one
-//! wins in every store. At most [`ROWS_KNOWN_MAX`] rows are remembered; a forgotten one is journaled again.
+//! Unchanged entries are journaled once: an entry is known by its question and its key, with a hash of its text. So an
+//! overlap costs nothing, also after a change of the configuration, and a row that the cloud corrects is journaled
+//! again; the last one wins in every store. At most [`ROWS_KNOWN_MAX`] are remembered; a forgotten one is journaled
+//! again. Invariant: a record holds the entries of its readings and no others, names the configuration that they were
+//! read with, and has one purpose, so it can be decoded again as it was.
 
 use super::client::Client;
+use super::decode::{FORMAT, answer, decode};
 use super::error::CloudError;
+use super::place::{Place, Series};
 use super::range::{HOUR_MS, Range, millis};
 use crate::clock::Clock;
-use crate::reading::registry::{Interval, Kind};
-use crate::reading::{Flags, MeterId, UnixNanos};
+use crate::reading::{Flags, UnixNanos};
 use crate::source::Inlet;
-use crate::vendor::smappee::rest::{Aggregation, Asked, Document, Site};
-use crate::vendor::{At, Part, Reading, Readings, Value};
+use crate::vendor::smappee::rest::{Aggregation, Document, Item, Shape, Site};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use lru::LruCache;
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroUsize;
 
@@ -23,29 +26,44 @@ use std::num::NonZeroUsize;
 const ROWS_KNOWN_MAX: usize = 200_000;
 /// A row that ended longer ago than this was fetched later. It is also the overlap of two polls.
 pub(super) const LIVE_MS: i64 = HOUR_MS;
-/// A larger answer is not journaled with its readings.
-const ORIGINAL_BYTES_MAX: usize = 1 << 20;
+/// An answer with more bytes of entries is several messages. A larger entry is not read.
+const MESSAGE_BYTES_MAX: usize = 128 << 10;
+/// Names of unknown members that are shown.
+const UNKNOWN_MAX: usize = 16;
 
-/// A series of rows of a location.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Series {
-    /// The location itself and its transformers.
-    Site,
-    /// A gas and water sensor.
-    Sensor(String),
-    /// A plug or switch.
-    Switch(String),
-}
-
-/// Why rows are fetched.
+/// Why entries of an answer are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// New and corrected ones; old ones are flagged as fetched later.
+    /// New and corrected ones.
     Follow,
+    /// The same of the past, flagged as fetched later.
+    Past,
     /// To fill a gap: all of them, flagged, because gap detection must see them.
     Repair,
-    /// Reports whose time may be long ago: new and corrected ones, not flagged.
-    Report,
+    /// All of them, not flagged.
+    State,
+}
+
+impl Purpose {
+    /// The flag of its readings. A record has readings of one purpose alone, so a redecode gives the same flags.
+    fn flags(self) -> Flags {
+        match self {
+            Self::Past | Self::Repair => Flags::GAP_REPAIR,
+            Self::Follow | Self::State => Flags::NONE,
+        }
+    }
+
+    /// Whether what is in the journal is left out.
+    fn is_of_new(self) -> bool {
+        matches!(self, Self::Follow | Self::Past)
+    }
+}
+
+/// An entry of an answer with what it is remembered by.
+struct Fresh<'a> {
+    item: Item<'a>,
+    key: u64,
+    content: u64,
 }
 
 /// The cloud and the way into ingest.
@@ -54,7 +72,8 @@ pub(super) struct Cloud {
     client: Client,
     inlet: Inlet,
     clock: Clock,
-    known: LruCache<(MeterId, UnixNanos, u8), u64>,
+    /// A hash of the content of each entry, by a hash of its question and its key.
+    known: LruCache<u64, u64>,
     /// Since the start.
     pub(super) counts: Counts,
 }
@@ -65,36 +84,14 @@ pub(super) struct Counts {
     /// Rows whose values differ from those that were stored before.
     pub(super) corrected: usize,
     pub(super) unreadable: usize,
+    /// Names of members that are not known, some of them.
+    pub(super) unknown: BTreeSet<String>,
+    /// Ranges with more events of an appliance than are read.
+    pub(super) events_cut: usize,
     /// Calls that the cloud refused.
     pub(super) refused: usize,
     /// The newest time of a row.
     pub(super) newest: Option<UnixNanos>,
-}
-
-impl Series {
-    fn path(&self, site: &str) -> String {
-        match self {
-            Self::Site => format!("/dev/v3/servicelocation/{site}/consumption"),
-            Self::Sensor(id) => format!("/dev/v3/servicelocation/{site}/sensor/{id}/consumption"),
-            Self::Switch(id) => format!("/dev/v3/servicelocation/{site}/switch/{id}/consumption"),
-        }
-    }
-
-    /// Its name in the progress of an account.
-    pub(super) fn key(&self, site: &str) -> String {
-        match self {
-            Self::Site => site.to_owned(),
-            Self::Sensor(id) => format!("{site}/sensor/{id}"),
-            Self::Switch(id) => format!("{site}/switch/{id}"),
-        }
-    }
-
-    fn plug(&self) -> &str {
-        match self {
-            Self::Switch(id) => id,
-            _ => "",
-        }
-    }
 }
 
 impl Cloud {
@@ -129,25 +126,25 @@ impl Cloud {
         answer
     }
 
-    /// Keeps the metering configuration of a location, which the cloud's live values over MQTT lack.
-    pub(super) async fn keep_metering(&self, site: &Site, path: &str) -> Result<(), CloudError> {
-        let Some(bytes) = site.metering_configuration() else { return Ok(()) };
+    /// Keeps the configuration of a location, by which its answers and the cloud's live values over MQTT are read.
+    /// Returns its version; empty if nothing was learned.
+    pub(super) async fn keep_context(&self, site: &Site, path: &str) -> Result<String, CloudError> {
+        let Some(bytes) = site.context() else { return Ok(String::new()) };
         let device = site.meter("").to_string();
-        self.inlet.keep_context(Original { bytes, device: &device, ..origin(path) }).await?;
-        Ok(())
+        Ok(self.inlet.keep_context(Original { bytes: &bytes, device: &device, ..origin(path) }).await?)
     }
 
-    /// Fetches and stores the rows of a range that start in one of `wanted`. Returns the starts of all rows.
+    /// Fetches the rows of a range, and stores those that start in each of `wanted`. Returns the starts of all rows.
     pub(super) async fn rows(
         &mut self,
-        site: &Site,
+        place: &Place,
         series: &Series,
         aggregation: Aggregation,
         range: Range,
-        (wanted, purpose): (&[Range], Purpose),
+        wanted: &[(&[Range], Purpose)],
     ) -> Result<Vec<i64>, CloudError> {
         let Range { from, to } = range;
-        let path = format!("{}?aggregation={}&from={from}&to={to}", series.path(&site.id), aggregation.number());
+        let path = format!("{}?aggregation={}&from={from}&to={to}", series.path(&place.site.id), aggregation.number());
         let body = match series {
             // A refusal is no answer: these rows are still to be fetched.
             Series::Site => self.get(&path).await?,
@@ -157,52 +154,92 @@ impl Cloud {
                 None => return Ok(Vec::new()),
             },
         };
-        let document = Document::read(&body).map_err(unreadable)?;
-        let starts = document.starts().map_err(unreadable)?;
-        let asked = Asked { interval: aggregation.interval(), from: At::Receipt, plug: series.plug() };
-        self.store(site, &document, asked, (wanted, purpose), Original { bytes: &body, ..origin(&path) }).await?;
-        Ok(starts)
+        let document = answer(&path, &body).map_err(unreadable)?;
+        let items = document.items().map_err(unreadable)?;
+        for (ranges, purpose) in wanted {
+            let is_wanted = |item: &&Item<'_>| {
+                // One without a time is reported.
+                let start = item.start.unwrap_or(from);
+                ranges.iter().any(|range| range.contains(start))
+            };
+            let items = items.iter().filter(is_wanted).cloned().collect();
+            self.store(place, (&path, &document), items, *purpose).await?;
+        }
+        Ok(items.iter().filter_map(|item| item.start).collect())
     }
 
-    /// Stores what is new in an answer, if it starts in one of `wanted`.
+    /// Stores entries of an answer to this path.
     pub(super) async fn store(
         &mut self,
-        site: &Site,
-        document: &Document<'_>,
-        asked: Asked<'_>,
-        (wanted, purpose): (&[Range], Purpose),
-        original: Original<'_>,
+        place: &Place,
+        answer: (&str, &Document<'_>),
+        items: Vec<Item<'_>>,
+        purpose: Purpose,
     ) -> Result<(), CloudError> {
-        let now = self.clock.now();
-        let (mut readings, mut unread) = (Readings::default(), 0);
-        let visited = document.visit(site, asked, |part| match part {
-            Part::Value(value) if !is_wanted(&value, asked.interval, wanted, now) => {}
-            Part::Value(mut value) => {
-                let at = value.at.or(now);
-                value.flags = value.flags | flags(&value, purpose, millis(now) - millis(at));
-                readings.add(site.meter(&value.channel), &value, now);
-            }
-            Part::Text { .. } => {}
-            Part::Unreadable { .. } => unread += 1,
-        });
-        visited.map_err(unreadable)?;
-        self.counts.unreadable += unread;
-        let mut readings = readings.into_vec();
-        if purpose != Purpose::Repair {
-            readings.retain(|reading| self.known.peek(&key(reading)) != Some(&fingerprint(reading)));
-        }
-        if readings.is_empty() {
-            return Ok(());
-        }
-        let bytes = if original.bytes.len() <= ORIGINAL_BYTES_MAX { original.bytes } else { &[] };
-        self.inlet.take(&readings, &Original { bytes, ..original }).await?;
-        for reading in &readings {
-            let now = fingerprint(reading);
-            let before = self.known.put(key(reading), now);
-            self.counts.corrected += usize::from(before.is_some_and(|before| before != now));
-            self.counts.newest = self.counts.newest.max(Some(reading.at));
+        let mut fresh: Vec<_> = items.into_iter().map(|item| Fresh::of(answer, item)).collect();
+        fresh.retain(|it| !purpose.is_of_new() || self.known.peek(&it.key) != Some(&it.content));
+        let all = fresh.len();
+        fresh.retain(|it| it.item.raw.len() <= MESSAGE_BYTES_MAX);
+        self.counts.unreadable += all - fresh.len();
+        let mut rest = fresh.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fitting = rest.iter().take_while(|it| {
+                bytes += it.item.raw.len();
+                bytes <= MESSAGE_BYTES_MAX
+            });
+            let (message, after) = rest.split_at(fitting.count().max(1));
+            self.store_message(place, answer, message, purpose).await?;
+            rest = after;
         }
         Ok(())
+    }
+
+    /// Stores a message with these entries of an answer. One in which nothing can be read is kept within the daily quota.
+    async fn store_message(
+        &mut self,
+        place: &Place,
+        (path, document): (&str, &Document<'_>),
+        fresh: &[Fresh<'_>],
+        purpose: Purpose,
+    ) -> Result<(), CloudError> {
+        let (now, device) = (self.clock.now(), place.site.meter("").to_string());
+        let message = document.with(fresh.iter().map(|it| &it.item));
+        let answered = decode(&place.site, path, message.as_bytes(), now).map_err(unreadable)?;
+        let original = Original { bytes: message.as_bytes(), device: &device, context: &place.context, ..origin(path) };
+        let original = Original { format: FORMAT, ..original };
+        let mut readings = answered.decoded.readings;
+        readings.iter_mut().for_each(|reading| reading.flags = reading.flags | purpose.flags());
+        if !readings.is_empty() {
+            self.inlet.take(&readings, &original).await?;
+        } else if answered.decoded.unreadable > 0 || !answered.unknown.is_empty() {
+            let records = self.inlet.unreadable(&original, now);
+            self.inlet.keep_unreadable(&records, now).await?;
+        }
+        self.counts.unreadable += answered.decoded.unreadable;
+        let free = UNKNOWN_MAX.saturating_sub(self.counts.unknown.len());
+        self.counts.unknown.extend(answered.unknown.into_iter().take(free));
+        self.counts.newest = self.counts.newest.max(readings.iter().map(|reading| reading.at).max());
+        for it in fresh {
+            let before = self.known.put(it.key, it.content);
+            let is_corrected = it.item.start.is_some() && before.is_some_and(|before| before != it.content);
+            self.counts.corrected += usize::from(is_corrected);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Fresh<'a> {
+    fn of((path, document): (&str, &Document<'_>), item: Item<'a>) -> Self {
+        // Rows and events are the same in answers about any range. Costs are of one range.
+        let question = if document.shape() == Shape::Cost { Some(path) } else { path.split("&from=").next() };
+        let hash = |parts: (&str, &str)| {
+            let mut hasher = DefaultHasher::new();
+            parts.hash(&mut hasher);
+            hasher.finish()
+        };
+        let (key, content) = (hash((question.unwrap_or_default(), &item.key)), hash(("", item.raw)));
+        Self { item, key, content }
     }
 }
 
@@ -212,39 +249,6 @@ pub(super) fn unreadable(error: crate::vendor::MessageError) -> CloudError {
 }
 
 /// The origin of an answer as it is journaled: a path has no secret.
-pub(super) fn origin(path: &str) -> Original<'_> {
+fn origin(path: &str) -> Original<'_> {
     Original { content_type: "application/json", origin: path, ..Original::default() }
-}
-
-fn is_wanted(value: &Value<'_>, interval: Interval, wanted: &[Range], now: UnixNanos) -> bool {
-    let length = match interval.kind() {
-        Kind::IntervalEndingAt => interval.length_ns().unwrap_or_default(),
-        _ => 0,
-    };
-    let start = millis(value.at.or(now).saturating_add(-length));
-    wanted.is_empty() || wanted.iter().any(|range| range.contains(start))
-}
-
-fn flags(value: &Value<'_>, purpose: Purpose, age_ms: i64) -> Flags {
-    let later = match purpose {
-        Purpose::Follow => age_ms > LIVE_MS,
-        Purpose::Repair => true,
-        Purpose::Report => false,
-    };
-    let later = if later { Flags::GAP_REPAIR } else { Flags::NONE };
-    later | if value.at == At::Receipt { Flags::TIME_IS_RECEIVE_TIME } else { Flags::NONE }
-}
-
-/// Meter, time, and group E of its first register, which names the interval.
-fn key(reading: &Reading) -> (MeterId, UnixNanos, u8) {
-    (reading.meter, reading.at, reading.samples.first().map_or(0, |sample| sample.obis.0[4]))
-}
-
-/// Of the values alone: a row does not change when it gets old.
-fn fingerprint(reading: &Reading) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for sample in &reading.samples {
-        (sample.obis, sample.value.to_bits()).hash(&mut hasher);
-    }
-    hasher.finish()
 }

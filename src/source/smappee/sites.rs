@@ -1,71 +1,18 @@
-//! The locations of an account, and what is known about each.
+//! Reads the locations of an account, and the configuration of each.
+//!
+//! Invariant: answers of a location are read with a configuration that is kept, so that records can name it.
 
 use super::account::Account;
 use super::error::{CloudError, FirstError};
-use super::rows::{Cloud, Series, unreadable};
-use crate::reading::MeterId;
-use crate::vendor::smappee::rest::{Location, Site, locations};
-use std::collections::HashMap;
+use super::place::{LOCATIONS, Place};
+use super::rows::{Cloud, unreadable};
+use crate::vendor::smappee::rest::{Site, locations};
 use std::time::{Duration, Instant};
 
-/// The path of the list of locations.
-pub(super) const LOCATIONS: &str = "/dev/v3/servicelocation";
 /// More locations of one account are not read.
 const LOCATIONS_MAX: usize = 10_000;
 /// The configuration of a location is read again after this.
-const LEARNED_EVERY: Duration = Duration::from_hours(6);
-
-/// A location and the state of its reports.
-#[derive(Debug)]
-pub(super) struct Place {
-    /// As the list has it.
-    location: Location,
-    pub(super) site: Site,
-    /// Whether its transformers are known. Without them, values would belong to other meters.
-    pub(super) is_known: bool,
-    /// When all of its configuration was read and kept.
-    learned_at: Option<Instant>,
-    /// When events and costs were read.
-    pub(super) events_at: Option<Instant>,
-    pub(super) costs_at: Option<Instant>,
-    /// When its past was checked for corrections; its first reading counts as one.
-    pub(super) checked_at: Option<Instant>,
-    /// States of plugs by path, and when each was stored.
-    pub(super) states: HashMap<String, (String, Instant)>,
-}
-
-impl Place {
-    fn new(location: &Location) -> Self {
-        Self {
-            location: location.clone(),
-            site: Site::of(location),
-            is_known: false,
-            learned_at: None,
-            events_at: None,
-            costs_at: None,
-            checked_at: None,
-            states: HashMap::new(),
-        }
-    }
-
-    /// All its series of rows.
-    pub(super) fn series(&self) -> Vec<Series> {
-        let sensors = self.site.sensors.iter().map(|sensor| Series::Sensor(sensor.id.clone()));
-        let switches = self.site.actuators.iter().map(|plug| Series::Switch(plug.id.clone()));
-        [Series::Site].into_iter().chain(sensors).chain(switches).collect()
-    }
-
-    /// The meters that rows bring, with their series.
-    pub(super) fn meters(&self) -> HashMap<MeterId, Series> {
-        let of = |channel: &str, series: Series| (self.site.meter(channel), series);
-        let own = self.site.transformers().own_meters().map(|(_, place)| of(&place.channel, Series::Site));
-        let sensors = self.site.sensors.iter();
-        let sensors = sensors.map(|it| of(&format!("sensor:{}", it.id), Series::Sensor(it.id.clone())));
-        let plugs = self.site.actuators.iter();
-        let plugs = plugs.map(|it| of(&format!("plug:{}", it.id), Series::Switch(it.id.clone())));
-        [of("", Series::Site)].into_iter().chain(own).chain(sensors).chain(plugs).collect()
-    }
-}
+const LEARNED_EVERY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_hours(6) };
 
 /// Reads the list of an account's locations. Known ones keep their state, also when this fails.
 /// Returns the wanted ones that the account does not see.
@@ -103,12 +50,14 @@ pub(super) async fn learn(
     let (info, metering) = (path("info"), path("meteringconfiguration"));
     let has_info = errors.note(learn_from(cloud, &mut site, &info).await)?;
     let has_channels = errors.note(learn_from(cloud, &mut site, &metering).await)?;
-    let is_kept = errors.note(cloud.keep_metering(&site, &metering).await)?;
-    if has_channels && (has_info || !place.is_known) {
-        (place.site, place.is_known) = (site, true);
+    if !has_channels || !has_info && place.is_known {
+        return Ok(());
     }
-    if has_channels && has_info && is_kept {
-        place.learned_at = Some(now);
+    let mut version = String::new();
+    let kept = cloud.keep_context(&site, &metering).await.map(|kept| version = kept);
+    if errors.note(kept)? {
+        (place.site, place.context, place.is_known) = (site, version, true);
+        place.learned_at = has_info.then_some(now);
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! An account at a simulated cloud over real sockets, into a real journal.
 
+mod again;
+
 use super::*;
 use crate::coverage::{Coverage, GapState, MEMORY_BYTES};
 use crate::meters::{Meters, Points};

@@ -239,3 +239,26 @@ async fn what_filled_a_gap_is_decoded_again_for_what_was_missing_alone() {
     });
     assert!(played.decoded_again(shorter)[0].as_ref().is_err_and(|why| why.contains("filled a gap")));
 }
+
+#[tokio::test]
+async fn rows_of_intervals_that_filled_a_gap_are_decoded_again_also_in_another_number() {
+    let mut played = Played::new();
+    let row = Obis([1, 0, 1, 29, 0, 255]);
+    let rows = move |message: &[u8], received| {
+        let mut decoded = decode(message, 1.0, received)?;
+        decoded.readings.iter_mut().for_each(|it| it.samples[0].obis = row);
+        Ok(decoded)
+    };
+    let original = Original { bytes: b"0=5 7=6", format: "played", ..Original::default() };
+    let mut found = rows(original.bytes, played.fixture.clock.now()).unwrap().readings;
+    found.pop();
+    found[0].flags = Flags::GAP_REPAIR;
+    played.inlet.take(&found, &original).await.unwrap();
+    let mut redecoder = Redecoder::new(played.fixture.contexts.clone());
+    redecoder
+        .add("a", [("played", Box::new(move |it: &Recorded<'_>| rows(it.original.bytes, it.received)) as Decoder)]);
+    let (received, payload) = &played.fixture.records()[0];
+    let again = readings(&redecoder.decode("a", *received, payload).unwrap());
+    let again: Vec<_> = again.into_iter().map(|(_, _, flags, samples)| (flags, samples)).collect();
+    assert_eq!(again, [(Flags::GAP_REPAIR, vec![(row, 5.0)]), (Flags::GAP_REPAIR, vec![(row, 6.0)])]);
+}

@@ -174,6 +174,11 @@ impl ChannelMap {
         self.channels().next().is_none()
     }
 
+    /// Whether the metering configuration is known, which the cloud's arrays need.
+    pub fn has_metering(&self) -> bool {
+        !self.metering.is_empty()
+    }
+
     /// Whether the channels are known, and none of them is of something that may send energy to the grid.
     pub(super) fn has_no_production(&self) -> bool {
         !self.is_empty() && !self.channels().any(|channel| matches!(channel.role, Role::Production | Role::Storage))

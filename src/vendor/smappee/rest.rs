@@ -8,21 +8,30 @@
 //! - Gas and water come as pulses; the volume is pulses ÷ `ppu`, which every channel has for itself. Without
 //!   `ppu` they stay pulses.
 //! - An unknown key is a text, null is absent.
+//! - An answer is a list of entries that are read one by one. So some entries, with what the path says and the
+//!   configuration of the location, give the same values as the whole answer.
 
+mod asked;
 mod consumption;
 mod cost;
 mod document;
 mod event;
-mod metering;
+mod item;
+mod kept;
 mod row;
 mod sensor;
+mod shape;
 mod site;
 mod state;
 #[cfg(test)]
 mod tests;
 mod token;
 
-pub use document::{Asked, Document, Shape};
+pub use asked::Asked;
+pub use cost::COSTS;
+pub use document::Document;
+pub use item::Item;
 pub use row::Aggregation;
+pub use shape::{Shape, is_unknown};
 pub use site::{Location, Sensor, SensorChannel, Site, Thing, locations};
 pub use token::Token;

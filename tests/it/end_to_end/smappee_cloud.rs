@@ -7,7 +7,7 @@ use crate::support::stores::{Samples, of_questdb, of_sqlite};
 use crate::support::wait;
 use meterline::vendor::smappee::Location;
 use meterline_load::devices::Clock;
-use meterline_load::smappee::{Aggregation, SmappeeCloud, consumption};
+use meterline_load::smappee::{Aggregation, SmappeeCloud, Wiring, consumption};
 use meterline_load::{Body, Reading};
 use std::time::Duration;
 
@@ -104,4 +104,59 @@ fn rows_of_smappees_cloud_are_in_the_stores_fill_an_outage_and_go_on_after_a_kil
         let bytes = std::fs::read(file).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains(SmappeeCloud::UUID));
     }
+}
+
+#[test]
+fn rows_of_both_sides_of_a_changed_configuration_are_decoded_again_by_the_configuration_of_their_time() {
+    const GAS: [u8; 6] = [7, 1, 129, 5, 0, 255];
+    let before = jiff::Timestamp::now().to_string();
+    let cloud = SmappeeCloud::start(Clock::new(|| now_ns() / SECOND_NS)).unwrap();
+    let mut service = Setup::default().start();
+    assert!(service.stop().success());
+    add_account(&service, &cloud);
+    service.start_again();
+    wait_for_run(&service);
+    // The gas sensor is exchanged, and the clamps of two phases change places. The rows of the last hour are read again.
+    service.kill();
+    cloud.rewire(Wiring { pulses_per_unit: 10.0, grid: [1, 2, 0] });
+    let corrected = rows(&of_sqlite(&service.sqlite_file())).last().unwrap().0;
+    cloud.correct(corrected, 40.0);
+    service.start_again();
+    wait_for_run(&service);
+    let sensor = *Location::of_uuid(SmappeeCloud::UUID.parse().unwrap()).meter("sensor:3").as_bytes();
+    let live = of_sqlite(&service.sqlite_file());
+    let gas: Vec<(i64, f64)> = live
+        .iter()
+        .filter(|(key, _)| key.meter == sensor && key.obis == GAS)
+        .map(|(key, value)| ((key.time_ns - FIVE_NS) / 1_000_000, *value))
+        .collect();
+    assert!(gas.len() >= 140);
+    for (start, volume) in gas {
+        // Three pulses in each row.
+        match corrected - start {
+            0 => assert_eq!(volume, 4.0),
+            ago if ago > 75 * 60_000 => assert_eq!(volume, 0.03, "{start}"),
+            _ => assert!([0.03, 0.3].contains(&volume), "{start}: {volume}"),
+        }
+    }
+    let phase = |start: i64, c: u8| {
+        let time_ns = start * 1_000_000 + FIVE_NS;
+        let found =
+            live.iter().find(|(key, _)| (key.meter, key.time_ns, key.obis) == (site(), time_ns, [1, 0, c, 29, 0, 255]));
+        found.map(|(_, value)| *value)
+    };
+    let earlier = corrected - 3 * 3_600_000;
+    let energy = Some(consumption(earlier, Aggregation::FiveMinutes));
+    assert_eq!((phase(earlier, 36), phase(earlier, 76), phase(corrected, 76)), (energy, Some(2.0), Some(40.0)));
+
+    // Decoded again from the messages alone: what a redecode finds takes the place of what was stored.
+    service.text_of(&["replay", "--sink", "sqlite", "--from", &before, "--redecode"]);
+    let records = |outcome: &str| {
+        service.metric(&format!("meterline_sink_redecoded_records_total{{sink=\"sqlite\",outcome=\"{outcome}\"}}"))
+    };
+    wait::until("it is replayed", LIMIT, || records("decoded") > 0.0);
+    service.wait_drained();
+    assert!(records("decoded") >= 20.0, "{}", records("decoded"));
+    assert_eq!(records("kept"), 0.0);
+    assert_eq!(of_sqlite(&service.sqlite_file()), live);
 }

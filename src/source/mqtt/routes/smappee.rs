@@ -9,8 +9,10 @@
 //! monitor's own. The locations that are followed are bounded.
 
 mod cloud;
+mod decode;
 
 pub use cloud::Cloud;
+pub(super) use decode::decode_again;
 
 use super::message::{Context, Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
 use crate::contexts::version_of;
@@ -18,11 +20,10 @@ use crate::reading::UnixNanos;
 use crate::secret::Secret;
 use crate::source::describer::Described;
 use crate::source::mqtt::publication::Publication;
-use crate::source::parts::Parts;
-use crate::source::{Decoded, Inlet, Recorded, smappee};
-use crate::vendor::MessageError;
+use crate::source::{Decoded, Inlet, smappee};
 use crate::vendor::smappee::{Document, Kind, Location, Monitor, Outcome, Topic, hide, with_document};
 use cloud::Live;
+use decode::read;
 use lru::LruCache;
 use rumqttc::QoS;
 use std::borrow::Cow;
@@ -323,29 +324,6 @@ impl Ours {
             None => Context::Kept(self.version.clone()),
         }
     }
-}
-
-/// Reads a message into readings.
-fn read(
-    monitor: &mut Monitor,
-    kind: Kind,
-    hidden: &[u8],
-    received: UnixNanos,
-) -> Result<(Outcome, Decoded), MessageError> {
-    let mut parts = Parts::new(received);
-    let outcome = monitor.read(kind, hidden, |meter, part| parts.add(part, |_| meter))?;
-    Ok((outcome, parts.into_decoded()))
-}
-
-/// Decodes a message of the journal again.
-pub(super) fn decode_again(recorded: &Recorded<'_>) -> Result<Decoded, String> {
-    let topic = Topic::parse(recorded.original.origin).ok_or("the record has no topic of a monitor")?;
-    let monitor = match recorded.context {
-        Some(context) => Monitor::of_context(topic.location, context),
-        None => Ok(Monitor::new(topic.location)),
-    };
-    let decoded = monitor.and_then(|mut it| read(&mut it, topic.kind, recorded.original.bytes, recorded.received));
-    decoded.map(|(_, decoded)| decoded).map_err(|error| error.to_string())
 }
 
 /// A message with values, or one that is kept for its texts.

@@ -233,7 +233,7 @@ async fn a_message_of_texts_is_kept_for_a_decoder_that_finds_readings_in_it_by_t
     };
     let (learned, at) = (decoders([("smappee-mqtt", Box::new(learned))]), UnixNanos(1_764_000_000_000_000_000));
     let mut today = Redecoder::new(fixture.contexts.clone());
-    today.add("attic", broker().decoders());
+    today.add("attic", broker().decoders(&fixture.contexts));
     let location = Topic::parse(&format!("{TOPIC}/config")).unwrap().location;
     let switch = "{\"switchIntervalDatas\":[{\"utcEndtime\":1764000000000,\"sensorId\":4,\"activePower\":12}]}";
     let report = "{\"sensorId\":7,\"label\":\"boiler\"}";
@@ -302,7 +302,7 @@ async fn messages_of_smart_maics_and_dsmr_loggers_are_decoded_again_as_when_they
             settle(&mut mqtt, &client).await;
         }
     }
-    assert_eq!(fixture.assert_decoded_again("attic", broker.decoders()), 4);
+    assert_eq!(fixture.assert_decoded_again("attic", broker.decoders(&fixture.contexts)), 4);
     let power = "1.7.0".parse().unwrap();
     assert_eq!(fixture.values(power), [18_000.0, 24_000.0], "behind transformers");
     assert_eq!(fixture.meters(power), [MeterId::named("p1", "E0004")]);
@@ -351,7 +351,7 @@ async fn single_values_whose_meaning_depends_on_other_topics_are_kept_and_decode
     assert_eq!(fixture.values(sum), [4.5, 5.5]);
     // The first one was kept, so a replay finds its value.
     let mut redecoder = Redecoder::new(fixture.contexts.clone());
-    redecoder.add("attic", broker.decoders());
+    redecoder.add("attic", broker.decoders(&fixture.contexts));
     let again =
         |(received, payload): (UnixNanos, Vec<u8>)| readings(&redecoder.decode("attic", received, &payload).unwrap());
     let values: Vec<_> = fixture.records().into_iter().flat_map(again).flat_map(|(.., samples)| samples).collect();

@@ -1,7 +1,7 @@
 //! Rows of a service location: `consumptions`.
 //!
-//! The names of the arrays of single transformers, `active` and `reactive`, and of `voltages` and `lineVoltages` are
-//! assumed: no document at hand has them. Any other member is a text.
+//! The names of the arrays of single transformers, `active` and `reactive`, are assumed because a switch's rows have them,
+//! and `voltages` and `lineVoltages` by their meaning: no document at hand has them. Any other member is a text.
 
 use super::row::{Place, Row, unreadable};
 use super::site::Site;

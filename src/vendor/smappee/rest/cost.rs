@@ -10,8 +10,20 @@ use crate::vendor::smappee::codes;
 use crate::vendor::smappee::emit::text;
 use crate::vendor::{At, Part};
 
+/// The intervals of a cost analysis, with the numbers of their aggregations.
+pub const COSTS: [(u8, Interval); 2] = [(3, Interval::Month), (4, Interval::Year)];
 /// Kilowatt-hours to watt-hours, as a power of ten.
 const KILO: i8 = 3;
+
+/// The interval of this aggregation.
+pub(super) fn interval(number: i64) -> Option<Interval> {
+    COSTS.into_iter().find(|(known, _)| i64::from(*known) == number).map(|(_, interval)| interval)
+}
+
+/// The appliance of an item; `None` if it has none.
+pub(super) fn appliance(item: &str) -> Option<String> {
+    nested(&Members::read(item).ok()?, "appliance")?.string("id")
+}
 
 /// Gives the parts of an answer about the interval that starts at `at`.
 ///
@@ -24,11 +36,7 @@ pub(super) fn visit(
     each: &mut impl FnMut(Part<'_>),
 ) -> Result<(), MessageError> {
     for item in elements(array)? {
-        let appliance = Members::read(item.get()).ok().and_then(|members| {
-            let id = nested(&members, "appliance")?.string("id")?;
-            Some((members, id))
-        });
-        let Some((members, id)) = appliance else {
+        let (Ok(members), Some(id)) = (Members::read(item.get()), appliance(item.get())) else {
             each(Part::Unreadable { part: item.get().to_owned().into(), why: "the item has no appliance".into() });
             continue;
         };

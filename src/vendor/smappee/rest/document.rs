@@ -1,49 +1,19 @@
 //! An answer whose shape is recognized by its content.
 
+use super::asked::Asked;
 use super::row::{Aggregation, Row, rows_of};
+use super::shape::Shape;
 use super::site::Site;
 use super::{consumption, cost, event, sensor, state};
 use crate::reading::registry::Interval;
+use crate::vendor::Part;
 use crate::vendor::document::{Members, MessageError, elements, text_of};
-use crate::vendor::{At, Part};
-
-/// The kind of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// The list of service locations.
-    Locations,
-    /// Info or metering configuration of a location.
-    Site,
-    /// Rows of a location.
-    Consumption,
-    /// Rows of a gas and water sensor.
-    Sensor,
-    /// Rows of a switch.
-    Switch,
-    /// Events of appliances.
-    Events,
-    /// A cost analysis.
-    Cost,
-    /// A plug's state or connection state.
-    State,
-}
 
 /// An answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Document<'a> {
     text: &'a str,
     shape: Shape,
-}
-
-/// The question to an answer, as far as the answer does not hold it.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'q> {
-    /// The interval of rows and of a cost analysis.
-    pub interval: Interval,
-    /// The start of the interval of a cost analysis.
-    pub from: At,
-    /// The plug or switch of a state or a row; if empty, the one that the answer names.
-    pub plug: &'q str,
 }
 
 impl<'a> Document<'a> {
@@ -62,6 +32,14 @@ impl<'a> Document<'a> {
         Ok(Self { text, shape })
     }
 
+    /// The answer to a question that has answers of this kind.
+    ///
+    /// # Errors
+    /// When it is no text.
+    pub fn of(shape: Shape, bytes: &'a [u8]) -> Result<Self, MessageError> {
+        Ok(Self { text: text_of(bytes)?, shape })
+    }
+
     /// Its kind.
     pub fn shape(&self) -> Shape {
         self.shape
@@ -76,14 +54,6 @@ impl<'a> Document<'a> {
     pub fn interval(&self) -> Option<Interval> {
         let starts = self.rows().ok()?.into_iter().filter_map(|row| row.start);
         Aggregation::of_rows(starts).map(Aggregation::interval)
-    }
-
-    /// The starts of its rows in milliseconds.
-    ///
-    /// # Errors
-    /// When it has no rows.
-    pub fn starts(&self) -> Result<Vec<i64>, MessageError> {
-        Ok(self.rows()?.into_iter().filter_map(|row| row.start).collect())
     }
 
     /// Gives every part. A description of a site has none: [`Site::learn`] reads it.
@@ -114,8 +84,21 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    fn rows(&self) -> Result<Vec<Row<'a>>, MessageError> {
-        let name = if self.shape == Shape::Consumption { "consumptions" } else { "records" };
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The name of its list of rows; `None` if it has no rows.
+    pub(super) fn list(&self) -> Option<&'static str> {
+        match self.shape {
+            Shape::Consumption => Some("consumptions"),
+            Shape::Sensor | Shape::Switch => Some("records"),
+            Shape::Locations | Shape::Site | Shape::Events | Shape::Cost | Shape::State => None,
+        }
+    }
+
+    pub(super) fn rows(&self) -> Result<Vec<Row<'a>>, MessageError> {
+        let name = self.list().ok_or(MessageError::Shape("rows of an interval"))?;
         rows_of(&Members::read(self.text)?, name)
     }
 

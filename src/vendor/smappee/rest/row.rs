@@ -54,6 +54,11 @@ impl Aggregation {
         self as u8 + 1
     }
 
+    /// The aggregation of this number.
+    pub(super) fn of_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| i64::from(known.number()) == number)
+    }
+
     /// The interval of its rows.
     pub fn interval(self) -> Interval {
         match self {
@@ -103,7 +108,7 @@ pub(super) fn rows_of<'a>(members: &Members<'a>, name: &'static str) -> Result<V
 
 /// A row as sent.
 pub(super) struct Row<'a> {
-    raw: &'a str,
+    pub(super) raw: &'a str,
     /// Empty if it is no object.
     pub(super) members: Members<'a>,
     /// The start of its interval in milliseconds; `None` if it has no readable time.

@@ -9,7 +9,7 @@ use super::super::channel_map::ChannelMap;
 use super::super::configuration::Configuration;
 use super::super::location::{Location as Public, VENDOR};
 use super::super::topic::Document as Kind;
-use super::metering::kept;
+use super::kept::Kept;
 use crate::reading::MeterId;
 use crate::vendor::document::{Members, MessageError, Scalar, elements, text_of};
 
@@ -111,7 +111,7 @@ pub struct Site {
     pub appliances: Vec<Thing>,
     public: Option<Public>,
     metering: Configuration,
-    kept_metering: Option<Vec<u8>>,
+    kept: Kept,
 }
 
 impl Site {
@@ -126,7 +126,17 @@ impl Site {
         Self { id, ..Self::default() }
     }
 
-    /// Adds the content of an info or a metering configuration. Members that are absent stay as they are.
+    /// The location of this public id, with a kept configuration.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_context(public: Public, context: Option<&[u8]>) -> Result<Self, MessageError> {
+        let mut site = Self { public: Some(public), ..Self::default() };
+        context.map_or(Ok(()), |context| site.learn(context))?;
+        Ok(site)
+    }
+
+    /// Adds the content of an info, a metering configuration or a kept one. Members that are absent stay as they are.
     ///
     /// # Errors
     /// When it is no JSON object, or of another location.
@@ -151,8 +161,7 @@ impl Site {
         }
         let has = |name: &str| members.get(name).is_some();
         if has("measurements") {
-            self.metering.apply(Kind::MeteringConfiguration, bytes)?;
-            self.kept_metering = Some(kept(&members));
+            Configuration::default().apply(Kind::MeteringConfiguration, bytes)?;
         }
         if has("sensors") {
             self.sensors = objects(&members, "sensors").filter_map(|it| sensor(&it)).collect();
@@ -162,6 +171,12 @@ impl Site {
         }
         if has("appliances") {
             self.appliances = objects(&members, "appliances").filter_map(|it| thing(&it)).collect();
+        }
+        self.kept.learn(&members);
+        // The kept part alone decodes, so a later decoder has the same.
+        if let Some(kept) = self.kept.metering() {
+            self.metering = Configuration::default();
+            self.metering.apply(Kind::MeteringConfiguration, &kept)?;
         }
         Ok(())
     }
@@ -189,10 +204,11 @@ impl Site {
         &self.metering.channels
     }
 
-    /// The metering configuration as it may be kept, without secrets: a [`super::super::Monitor`] that reads it has the
-    /// same transformers. `None` before it was learned.
-    pub fn metering_configuration(&self) -> Option<&[u8]> {
-        self.kept_metering.as_deref()
+    /// The configuration that its answers are read with, as it may be kept: [`Self::of_context`] reads them alike. It is
+    /// also a metering configuration: a [`super::super::Monitor`] that reads it has the same transformers. `None` if
+    /// nothing that values depend on was learned.
+    pub fn context(&self) -> Option<Vec<u8>> {
+        self.kept.bytes()
     }
 
     pub(super) fn sensor_channel(&self, sensor: &str, number: u8) -> Option<&SensorChannel> {

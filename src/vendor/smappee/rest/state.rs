@@ -34,6 +34,6 @@ pub(super) fn visit(text: &str, plug: &str, each: &mut impl FnMut(Part<'_>)) {
             let channel = format!("plug:{plug}");
             Place { channel: &channel, at: At::Receipt }.value("state", value, code, each);
         }
-        None => each(Part::Text { raw_code: "state".into(), text: text.to_owned().into() }),
+        None => each(Part::Unreadable { part: text.to_owned().into(), why: "the state is not known".into() }),
     }
 }

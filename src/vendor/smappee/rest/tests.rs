@@ -28,8 +28,12 @@ fn asked(interval: Interval) -> Asked<'static> {
 
 /// The parts as lines: channel, time in seconds after noon, register, value, flags.
 fn lines_of(json: &str, site: &Site, asked: Asked<'_>) -> Vec<String> {
-    let mut lines = Vec::new();
     let document = Document::read(json.as_bytes()).unwrap_or_else(|error| panic!("{error}: {json}"));
+    lines_in(document, site, asked)
+}
+
+fn lines_in(document: Document<'_>, site: &Site, asked: Asked<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
     let visited = document.visit(site, asked, |part| {
         lines.push(match part {
             Part::Value(value) => {
@@ -340,16 +344,16 @@ fn the_kept_metering_configuration_gives_the_same_transformers_and_holds_no_logi
     );
     for (uuid, body) in [(UUID, body.as_str()), (UUID, CONFIGURATION)] {
         let mut site = Site::default();
-        assert_eq!(site.metering_configuration(), None);
+        assert_eq!(site.context(), None);
         site.learn(body.as_bytes()).unwrap();
-        let kept = site.metering_configuration().unwrap();
-        let text = std::str::from_utf8(kept).unwrap();
+        let kept = site.context().unwrap();
+        let text = std::str::from_utf8(&kept).unwrap();
         for secret in [uuid, "hunter2", "userName", "updateChannels"] {
             assert!(!text.to_lowercase().contains(&secret.to_lowercase()), "{secret}: {text}");
         }
         let topic = Topic::parse(&format!("servicelocation/{uuid}/meteringConfiguration")).unwrap();
         let mut monitor = Monitor::new(topic.location);
-        monitor.read(topic.kind, kept, |_, _| {}).unwrap();
+        monitor.read(topic.kind, &kept, |_, _| {}).unwrap();
         let places = |site: &crate::vendor::smappee::ChannelMap| {
             let channels =
                 site.channels().map(|it| (it.key().to_owned(), it.power_index, it.role, it.phase, it.measurement));
@@ -400,6 +404,133 @@ fn every_answer_is_recognized_by_its_content_and_nothing_else_is_one() {
     assert_eq!(Document::read(b"<html>"), Err(MessageError::WebPage));
 }
 
+/// Answers of every kind with two entries each, except a state, and the path of each.
+fn answers() -> Vec<(String, String)> {
+    let rows = |first: &str, second: &str| {
+        format!("[{{\"timestamp\":{NOON},{first}}},{{\"timestamp\":{},{second}}}]", NOON + 300_000)
+    };
+    let of = |path: &str, json: String| (format!("/dev/v3/servicelocation/4711/{path}"), json);
+    let range = format!("from={NOON}&to={}", NOON + 600_000);
+    let event = |power: i64| format!("{{\"activePower\":{power},\"applianceId\":1,\"timestamp\":{NOON}}}");
+    let cost = |id: i64| {
+        format!(
+            "{{\"appliance\":{{\"id\":{id}}},\"usage\":{{\"value\":{id},\"unit\":\"KILO_WATT_HOUR\"}},\"cost\":{{\"currency\":\"EUR\",\"value\":1}}}}"
+        )
+    };
+    let site =
+        rows("\"active\":[1,2,3,4,5],\"voltages\":[231,0],\"consumption\":-1,\"x\":1", "\"reactive\":[7,null,8]");
+    let sensor = rows("\"value1\":150,\"value2\":3,\"temperature\":226", "\"humidity\":45,\"battery\":98");
+    let switch = rows("\"active\":12.5", "\"reactive\":1");
+    vec![
+        of(
+            &format!("consumption?aggregation=1&{range}"),
+            format!("{{\"serviceLocationId\":4711,\"consumptions\":{site}}}"),
+        ),
+        of(&format!("consumption?aggregation=9&{range}"), format!("{{\"consumptions\":{site},\"note\":\"{UUID}\"}}")),
+        of(
+            &format!("sensor/3/consumption?aggregation=1&{range}"),
+            format!("{{\"serviceLocationId\":4711,\"sensorId\":3,\"records\":{sensor}}}"),
+        ),
+        of(&format!("sensor/3/consumption?aggregation=3&{range}"), format!("{{\"sensorId\":3,\"records\":{sensor}}}")),
+        of(&format!("switch/9/consumption?aggregation=2&{range}"), format!("{{\"sensorId\":9,\"records\":{switch}}}")),
+        of(&format!("events?applianceId=1&maxNumber=1000&{range}"), format!("[{},{}]", event(5), event(-5))),
+        of(&format!("costanalysis?aggregation=3&{range}"), format!("[{},{}]", cost(1), cost(2))),
+        of(&format!("costanalysis?aggregation=4&{range}"), format!("[{},{}]", cost(1), cost(2))),
+        of("actuator/9/state", "\"ON_ON\"".to_owned()),
+        of("actuator/9/connectionstate", "CONNECTED".to_owned()),
+    ]
+}
+
+#[test]
+fn every_answer_is_read_alike_from_its_entries_with_its_path_and_the_kept_configuration() {
+    let site = site();
+    let location = Public::of_uuid(UUID.parse().unwrap());
+    let kept = Site::of_context(location, site.context().as_deref()).unwrap();
+    assert_eq!(kept.meter("ct:4"), site.meter("ct:4"));
+    for (path, json) in answers() {
+        let (shape, asked) = Asked::of_path(&path).unwrap();
+        let document = Document::of(shape, json.as_bytes()).unwrap();
+        let all = lines_in(document, &site, asked);
+        assert!(all.iter().any(|line| line.contains('=')), "{path}: {all:?}");
+        let items = document.items().unwrap();
+        assert_eq!(items.len(), if shape == Shape::State { 1 } else { 2 }, "{path}");
+        let alone = |items: &[Item<'_>]| {
+            let message = document.with(items.iter());
+            assert!(!message.contains(UUID), "{message}");
+            lines_in(Document::of(shape, message.as_bytes()).unwrap(), &kept, asked)
+        };
+        assert_eq!(alone(&items), all, "{path}");
+        let one_by_one: Vec<_> = items.iter().flat_map(|item| alone(std::slice::from_ref(item))).collect();
+        assert_eq!(one_by_one, all, "{path}");
+        if items.len() == 2 {
+            assert_eq!(alone(&[]), Vec::<String>::new(), "{path}");
+            // Two events of the same time are no corrections of each other.
+            assert_ne!(items[0].key, items[1].key, "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_path_says_the_interval_the_plug_and_the_month_and_other_paths_have_no_values() {
+    let asked = |part: &str| {
+        Asked::of_path(&format!("/dev/v3/servicelocation/4711/{part}")).map(|(shape, asked)| (shape, asked.interval))
+    };
+    for aggregation in Aggregation::ALL {
+        let rows = format!("consumption?aggregation={}&from=1&to=2", aggregation.number());
+        assert_eq!(asked(&rows), Some((Shape::Consumption, aggregation.interval())));
+    }
+    let path = format!("/dev/v3/servicelocation/4711/costanalysis?aggregation=4&from={NOON}&to=9");
+    let (shape, cost) = Asked::of_path(&path).unwrap();
+    assert_eq!((shape, cost.interval, cost.from), (Shape::Cost, Interval::Year, At::Time(UnixNanos(NOON_NS))));
+    assert_eq!(Asked::of_path("/dev/v3/servicelocation/4711/actuator/9/state").unwrap().1.plug, "9");
+    assert_eq!(Asked::of_path("/dev/v3/servicelocation/4711/switch/8/consumption?aggregation=1").unwrap().1.plug, "8");
+    for other in [
+        "",
+        "info",
+        "meteringconfiguration",
+        "consumption",
+        "consumption?aggregation=0",
+        "consumption?aggregation=10",
+        "costanalysis?aggregation=3",
+        "costanalysis?aggregation=1&from=1",
+        "costanalysis?aggregation=3&from=9223372036854775807",
+        "actuator/9/on",
+    ] {
+        assert_eq!(asked(other), None, "{other}");
+    }
+    assert!(Asked::of_path("servicelocation/4711/actuator/9/state").is_none());
+}
+
+#[test]
+fn a_member_that_is_not_known_is_distinguished_from_an_element_without_a_value() {
+    for (known, name) in [(true, "voltages[2]"), (true, "selfConsumption"), (true, "state"), (false, "activeEnergy")] {
+        assert_eq!(is_unknown(name), !known, "{name}");
+    }
+}
+
+#[test]
+fn what_is_kept_of_an_info_and_of_a_metering_configuration_is_read_like_both() {
+    let info = "{\"serviceLocationId\":4711,\"phaseType\":\"THREE_DELTA\",\"sensors\":[{\"id\":3,\"name\":\"secret name\",\
+                \"channels\":[{\"ppu\":10,\"uom\":\"m3\",\"type\":\"gas\"},null,{\"channel\":2,\"ppu\":\"5\",\"uom\":\"l\",\"type\":\"water\"}]}]}";
+    let metering =
+        "{\"serviceLocationId\":4711,\"measurements\":[{\"type\":\"GRID\",\"channels\":[{\"consumptionIndex\":0}]}]}";
+    let (mut site, location) = (Site::default(), Public::of_uuid(UUID.parse().unwrap()));
+    assert_eq!(Site::of_context(location, None).unwrap().context(), None);
+    site.learn(info.as_bytes()).unwrap();
+    site.learn(metering.as_bytes()).unwrap();
+    let context = site.context().unwrap();
+    assert!(!String::from_utf8_lossy(&context).contains("secret name"));
+    let kept = Site::of_context(location, Some(&context)).unwrap();
+    assert_eq!(kept.context(), Some(context));
+    for (path, json) in answers() {
+        let (shape, asked) = Asked::of_path(&path).unwrap();
+        let document = Document::of(shape, json.as_bytes()).unwrap();
+        assert_eq!(lines_in(document, &kept, asked), lines_in(document, &site, asked), "{path}");
+    }
+    let rows = lines_of(&consumption("\"active\":[9],\"voltages\":[400]"), &kept, asked(Interval::Recording));
+    assert_eq!(rows, ["|+300 1-0:16.29.0 = 9 Wh (active[0])", "|+300 0-0:129.11.0 = 400 V (voltages[0])"]);
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic_and_every_value_is_finite(bytes in any::<Vec<u8>>(), text in ".{0,300}") {
@@ -407,6 +538,15 @@ proptest! {
             Token::read(bytes).ok();
             locations(bytes).ok();
             Site::default().learn(bytes).ok();
+            for (path, _) in answers() {
+                let (shape, _) = Asked::of_path(&path).unwrap();
+                let items = Document::of(shape, bytes).and_then(|document| Ok((document, document.items()?)));
+                if let Ok((document, items)) = items {
+                    let message = document.with(items.iter());
+                    prop_assert!(Document::of(shape, message.as_bytes()).unwrap().items().is_ok(), "{}", message);
+                }
+            }
+            Asked::of_path(&String::from_utf8_lossy(bytes));
             if let Ok(document) = Document::read(bytes) {
                 document.visit(&site(), asked(Interval::Hour), |_| ()).ok();
             }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::clock::Clock;
-use crate::source::Keep;
 use crate::source::tests::fixture::Fixture;
+use crate::source::{Keep, Recorded};
 use crate::wire::batch::Original;
 use std::time::Duration;
 
@@ -164,7 +164,7 @@ async fn the_map_of_a_monitor_is_named_by_its_messages_and_survives_a_restart() 
         let original =
             Original { bytes: found.original.as_deref().unwrap(), origin: &found.origin, ..Original::default() };
         let recorded = Recorded { original: &original, context: Some(bytes), received: UnixNanos(1) };
-        assert_eq!(decode_again(&recorded).unwrap().readings, found.decoded.readings);
+        assert_eq!(decode_again(&recorded, &[], &place.fixture.contexts).unwrap().readings, found.decoded.readings);
     }
 }
 
@@ -221,6 +221,52 @@ async fn live_values_of_the_cloud_go_by_the_metering_configuration_that_an_accou
     account.keep_context(of(&after)).await.unwrap();
     let found = place.take(OURS, "power", &power(60));
     assert!(matches!(&found, Found::Readings(found) if matches!(found.context, Context::New(_))), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_values_from_before_an_accounts_first_configuration_are_decoded_again_with_it_whatever_was_kept_first() {
+    let map = |place: u32| {
+        let channel = format!("{{\"consumptionIndex\":4,\"powerTopicIndex\":{place}}}");
+        format!("{{\"measurements\":[{{\"name\":\"Roof\",\"type\":\"PRODUCTION\",\"channels\":[{channel}]}}]}}")
+    };
+    let power = "{\"utcTimeStamp\":1764000000000,\"activePowerData\":[0,0,0,0,0,500],\"importActiveEnergyData\":[64]}";
+    let monitors =
+        Monitors { locations: vec![Secret::new(OURS)], accounts: vec!["account".to_owned()], ..Monitors::default() };
+    let location = Location::of_uuid(OURS.parse().unwrap());
+    let device = location.to_string();
+    // Another part of the configuration is kept before it, after it, or never.
+    for (config_first, config_later) in [(false, false), (true, false), (false, true)] {
+        let mut place = Place::new(&monitors);
+        let config = with_document(b"", Document::Config, config(OURS, "5010001234").as_bytes()).unwrap();
+        let config = Original { bytes: &config, device: &device, ..Original::default() };
+        let version =
+            if config_first { place.inlet.keep_context(config.clone()).await.unwrap() } else { String::new() };
+        if config_later {
+            place.inlet.keep_context(config).await.unwrap();
+        }
+        let Found::Readings(found) = place.take(OURS, "power", power) else { panic!("left out") };
+        let account = Inlet::new("account", "smappee", place.fixture.entrance("account"), Keep::All);
+        for map in [map(5), map(4)] {
+            let original = Original { bytes: map.as_bytes(), device: &device, ..Original::default() };
+            account.keep_context(original).await.unwrap();
+        }
+        let channels = |accounts: &[String]| {
+            let original = Original {
+                bytes: power.as_bytes(),
+                origin: &found.origin,
+                device: &device,
+                context: &version,
+                ..Original::default()
+            };
+            let context = place.fixture.contexts.get("monitors", &device, &version);
+            let recorded = Recorded { original: &original, context: context.as_deref(), received: UnixNanos(1) };
+            let again = decode_again(&recorded, accounts, &place.fixture.contexts).unwrap().readings;
+            let known = ["ct:4", "power:5", "energy:0"].into_iter();
+            known.filter(|it| again.iter().any(|reading| reading.meter == location.meter(it))).collect::<Vec<_>>()
+        };
+        assert_eq!(channels(&[]), ["power:5", "energy:0"], "{config_first} {config_later}");
+        assert_eq!(channels(&["account".to_owned()]), ["ct:4"], "{config_first} {config_later}");
+    }
 }
 
 #[test]
