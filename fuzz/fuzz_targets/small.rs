@@ -12,11 +12,11 @@ use meterline::vendor::json::{self, Mapping, Register, Time};
 use meterline::vendor::ksem::{self, gdr::Configuration};
 use meterline::vendor::p1::{Frame, next_frame};
 use meterline::vendor::smappee::{self, Document, Location, Monitor, Topic, hide, rest, with_document};
-use meterline::vendor::smart_mac::{self, Period};
+use meterline::vendor::smart_mac::{self, Analog, Layout, Period};
 use meterline::vendor::smart_me::{
     Customer, Device, DeviceInformation, MBusGateway, Registration, SiteOfMeter, Values,
 };
-use meterline::vendor::{At, Part};
+use meterline::vendor::{At, Part, Transformers};
 use meterline_load::proto::ksem::GdRs;
 use prost::Message as _;
 
@@ -46,11 +46,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
     p1(bytes);
     ksem(bytes);
-    smart_mac::read(bytes, &smart_mac::Options::default(), check).ok();
-    smart_mac::read_flat(bytes, &smart_mac::Options::default(), check).ok();
-    smart_mac::Keys::default().read("A1", bytes, &smart_mac::Options::default(), check);
+    smart_mac(bytes);
     dsmr_logger::field_of_message("power_delivered", bytes);
-    smart_mac::read_rows(bytes, Period::Minute, &smart_mac::Options::default(), check).ok();
     if let Ok(document) = dsmr_logger::Document::read(bytes, &Identity::default()) {
         document.visit(check);
     }
@@ -72,11 +69,27 @@ fn p1(bytes: &[u8]) {
     while let Some((start, frame, end)) = next_frame(rest, true) {
         assert!(start < end && end <= rest.len());
         if let Frame::Telegram(telegram) = frame {
+            telegram.visit(|part| {
+                if let Part::Value(value) = part {
+                    check(Part::Value(Transformers::new(60.0, 200.0).expect("two ratios").applied(value)));
+                }
+            });
             let _ = telegram.ids().native_id("1");
             telegram.nameplate();
             telegram.visit(check);
         }
         rest = &rest[end..];
+    }
+}
+
+/// Every form of a smart-MAIC's values, also with the layout that the bytes hold.
+fn smart_mac(bytes: &[u8]) {
+    let options = smart_mac::Options { analog: Analog::new("bar", 0.01), ..smart_mac::Options::default() };
+    smart_mac::read(bytes, &options, check).ok();
+    smart_mac::read_flat(bytes, &options, check).ok();
+    smart_mac::read_rows(bytes, Period::Minute, &options, |_, part| check(part)).ok();
+    for key in ["A", "A1", "ADC"] {
+        smart_mac::read_single(key, bytes, &options, Layout::read(bytes), check);
     }
 }
 

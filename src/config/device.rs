@@ -79,7 +79,7 @@ pub(super) fn transformers(section: &mut Section<'_>) -> Transformers {
     let mut ratio = |key, example: &str| {
         let ratio = section.get_or(key, 1.0);
         if Transformers::new(ratio, 1.0).is_none() {
-            section.fault(key, format!("must be a number above 0: {example}"));
+            section.fault(key, format!("must be a number above 0, up to 10000: {example}"));
         }
         ratio
     };

@@ -629,7 +629,7 @@ fn a_ksem_has_one_interface_and_no_topic_of_a_charging_station() {
 }
 
 #[test]
-fn the_ratios_of_transformers_are_numbers_above_0() {
+fn the_ratios_of_transformers_are_numbers_above_0_up_to_10_000() {
     let tables = [
         "[[p1]]\nname = \"a\"\naddress = \"a:1\"\n",
         "[[dsmr_logger]]\nname = \"a\"\nurl = \"http://a\"\n",
@@ -638,7 +638,13 @@ fn the_ratios_of_transformers_are_numbers_above_0() {
     for table in tables {
         let with = |lines: &str| format!("{table}{lines}\n");
         assert!(config(&with("current_factor = 60\nvoltage_factor = 0.5")).sources.len() == 1);
-        for line in ["current_factor = 0", "voltage_factor = -200", "current_factor = nan", "voltage_factor = inf"] {
+        for line in [
+            "current_factor = 0",
+            "voltage_factor = -200",
+            "current_factor = nan",
+            "voltage_factor = inf",
+            "current_factor = 10001",
+        ] {
             let found = faults(&with(line));
             assert!(found.len() == 1 && found[0].contains("a number"), "{line}: {found:?}");
         }

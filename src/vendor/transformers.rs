@@ -14,13 +14,16 @@ pub struct Transformers {
     voltage: f64,
 }
 
+/// Larger ratios do not exist: 4000 A to 1 A, 400 kV to 100 V.
+const RATIO_MAX: f64 = 10_000.0;
+
 impl Transformers {
     /// No transformers, or a meter that has applied their ratios.
     pub const NONE: Self = Self { current: 1.0, voltage: 1.0 };
 
-    /// Transformers with these ratios: 60 for 300 A to 5 A. `None` if one is not a number above 0.
+    /// Transformers with these ratios: 60 for 300 A to 5 A. `None` if one is not a number above 0 and up to 10,000.
     pub fn new(current: f64, voltage: f64) -> Option<Self> {
-        let is_ratio = |ratio: f64| ratio.is_finite() && ratio > 0.0;
+        let is_ratio = |ratio: f64| ratio > 0.0 && ratio <= RATIO_MAX;
         (is_ratio(current) && is_ratio(voltage)).then_some(Self { current, voltage })
     }
 
@@ -103,11 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_a_number_above_0() {
-        for ratio in [0.0, -60.0, f64::NAN, f64::INFINITY] {
+    fn a_ratio_is_a_number_above_0_up_to_10_000() {
+        for ratio in [0.0, -60.0, f64::NAN, f64::INFINITY, RATIO_MAX + 1.0] {
             assert_eq!(Transformers::new(ratio, 1.0), None, "{ratio}");
             assert_eq!(Transformers::new(1.0, ratio), None, "{ratio}");
         }
+        assert!(Transformers::new(RATIO_MAX, 0.5).is_some());
         assert_eq!(Transformers::new(1.0, 1.0), Some(Transformers::NONE));
     }
 }

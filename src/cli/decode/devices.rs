@@ -117,11 +117,17 @@ fn read(format: Format, bytes: &[u8], given: Given<'_>) -> Result<Message, Strin
             Ok(Message::of_ksem(parts))
         }
         Format::KsemUsage => {
-            ksem::device::usage(bytes, each).map_err(|error| error.to_string())?;
+            let status = ksem::device::usage(bytes, each).map_err(|error| error.to_string())?;
+            if status.is_none() && !has_parts(&parts) {
+                return Err("the answer has no load and no status of a KSEM".to_owned());
+            }
             Ok(Message::of_ksem(parts))
         }
         Format::KsemPrices => {
             ksem::tariff::prices("", bytes, each).map_err(|error| error.to_string())?;
+            if !parts.is_empty() && !has_parts(&parts) {
+                return Err("the rows have no prices of a KSEM".to_owned());
+            }
             Ok(Message::of_ksem(parts))
         }
         Format::Em300 => {
@@ -238,6 +244,9 @@ fn rows_of_smart_mac(bytes: &[u8], options: &smart_mac::Options) -> Result<Vec<M
         read.map(|()| devices).map_err(|error| error.to_string())
     };
     let (minutes, mut hours) = (read(Period::Minute)?, read(Period::Hour)?);
+    if !minutes.is_empty() && !minutes.values().any(|parts| has_parts(parts)) {
+        return Err(NO_VALUE_OF_SMART_MAC.to_owned());
+    }
     let messages = minutes.into_iter().map(|(device, parts)| {
         let parts = if is_hourly(&parts) { hours.remove(&device).unwrap_or_default() } else { parts };
         Message::new(smart_mac::VENDOR, parts, device_id(Some(device)))

@@ -27,6 +27,9 @@ pub(super) fn decode(bytes: &[u8], judge: &Judge, output: &mut Output<impl Write
     let items = if is_of_registers { registers(bytes, judge) } else { devices(bytes, judge) };
     match items {
         Err(error) => output.unreadable_message(0, &error, bytes),
+        Ok(items) if items.is_empty() && bytes.trim_ascii() != b"[]" => {
+            output.unreadable_message(0, "the answer has no device of smart-me", bytes)
+        }
         Ok(items) => {
             output.message();
             items.into_iter().try_for_each(|item| output.put(0, item))

@@ -314,9 +314,27 @@ fn json_of_another_device_is_refused_by_the_formats_of_a_logger_and_an_em300_and
         let own = std::fs::read_to_string(folder.join(own)).unwrap();
         assert!(shown(&own, true, |options| options.format = Some(format)).1.is_none());
     }
-    let flat = |options: &mut Options| options.format = Some(Format::SmartMacMqtt);
-    let (text, failure) = shown(r#"{"temperature":21}"#, true, flat);
-    assert!(failure.is_some() && text.contains("the answer has no values of a smart-MAIC"), "{text}");
+}
+
+#[test]
+fn json_without_anything_of_its_format_is_refused_and_kept() {
+    use Format::{
+        DsmrLogger, Em300, KsemJson, KsemPrices, KsemUsage, SmartMac, SmartMacCloud, SmartMacMqtt, SmartMeRest,
+    };
+    let objects = [DsmrLogger, Em300, KsemJson, KsemUsage, SmartMac, SmartMacMqtt, SmartMeRest];
+    let arrays = [DsmrLogger, KsemPrices, SmartMacCloud, SmartMeRest];
+    let (object, array) = (r#"{"temperature":21}"#, r#"[{"time":1642719600,"temperature":21}]"#);
+    let all = objects.map(|format| (format, object)).into_iter().chain(arrays.map(|format| (format, array)));
+    for (format, message) in all {
+        let (text, failure) = shown(message, true, |options| options.format = Some(format));
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(failure.is_some() && lines.len() == 1 && lines[0]["error"].is_string(), "{}: {text}", format.name());
+        assert_eq!(lines[0]["kept"], message, "{}", format.name());
+    }
+    // A list without entries is whole.
+    for format in [KsemPrices, SmartMacCloud, SmartMeRest] {
+        assert!(shown("[]", true, |options| options.format = Some(format)).1.is_none(), "{}", format.name());
+    }
 }
 
 #[test]
