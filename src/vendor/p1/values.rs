@@ -165,6 +165,11 @@ impl<'a> Facts<'a> {
             return if was_read { Err(NO_UNIT) } else { Ok(None) };
         };
         let (now, now_flags) = self.now();
+        // A place without a device has a time that is none, and nothing was counted.
+        let is_stamp = || Stamp::parse(first, self.winter).is_some();
+        if number.to_f64() == 0.0 && matches!(own, Some(Err(_))) && is_stamp() {
+            return Ok(None);
+        }
         let (at, flags) = match own.transpose()? {
             None => (now, now_flags),
             Some(Some((time, flags))) => (At::Time(time), flags),

@@ -60,6 +60,8 @@ fn a_place_without_a_device_gives_nothing() {
         "0-1:24.1.0()",
         "0-1:96.1.0()",
         "0-1:24.2.1(700101010000W)(00000.000*m3)",
+        "0-1:24.2.1(632525252525S)(00000.000*m3)",
+        "0-1:24.2.1(681027002758S)(00000.000*m3)",
     ] {
         assert_eq!(channel(&[text]), Vec::<String>::new(), "{text}");
     }
@@ -68,10 +70,11 @@ fn a_place_without_a_device_gives_nothing() {
 #[test]
 fn an_absurd_time_of_a_device_costs_its_reading_alone() {
     for (text, why) in [
-        ("0-1:24.2.1(632525252525S)(00000.000*m3)", "the value's time is not a date"),
-        ("0-1:24.2.1(681027002758S)(00000.000*m3)", "the value's time is more than a day after the telegram's"),
+        ("0-1:24.2.1(632525252525S)(00012.345*m3)", "the value's time is not a date"),
+        ("0-1:24.2.1(681027002758S)(00012.345*m3)", "the value's time is more than a day after the telegram's"),
         ("0-1:24.2.1(270315120000W)(00012.345*m3)", "the value's time is more than a day after the telegram's"),
         ("0-1:24.2.1(today)(00012.345*m3)", "the value's time has an unknown form"),
+        ("0-1:24.2.1(today)(00000.000*m3)", "the value's time has an unknown form"),
         ("0-1:24.2.1(260315110000W)(00012.345)", "the value has no unit"),
     ] {
         assert_eq!(channel(&["0-1:24.1.0(3)", text]), [format!("unreadable {text}: {why}")]);
