@@ -187,3 +187,24 @@ async fn catch_panic(run: impl Future<Output = Result<(), SourceError>>) -> Resu
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_of_one_interval_start_apart_and_none_runs_more_often_than_it_may() {
+        let (every, took) = (Duration::from_secs(10), Duration::from_secs(4));
+        let schedule = Schedule { every, first_within: every, backoff: (every, every) };
+        let spread = |waits: Vec<Duration>, from: Duration, until: Duration| {
+            let (first, last) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+            assert!(*first >= from && *last <= until, "{first:?} to {last:?}");
+            assert!(*last - *first > (until - from) / 2, "{first:?} to {last:?}");
+        };
+        spread((0..1000).map(|_| schedule.first_wait()).collect(), Duration::ZERO, every);
+        let waits = |took| (0..1000).map(|_| Schedule::next_wait(every, took)).collect();
+        let jitter = every.mul_f64(JITTER);
+        spread(waits(took), every - took, every - took + jitter);
+        spread(waits(every * 2), Duration::ZERO, jitter);
+    }
+}

@@ -105,6 +105,13 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
     wait_for_a_list(&cloud);
     service.wait_drained();
     assert_eq!(of_sqlite(&service.sqlite_file()), stored, "a start repeats nothing else");
+    service.text_of(&["replay", "--sink", "sqlite", "--from", "1970-01-01T00:00:00Z", "--redecode"]);
+    let redecoded = |outcome| {
+        service.metric(&format!("meterline_sink_redecoded_records_total{{sink=\"sqlite\",outcome=\"{outcome}\"}}"))
+    };
+    wait::until("every list is decoded again", LIMIT, || redecoded("decoded") >= 2.0);
+    service.wait_drained();
+    assert_eq!((redecoded("kept"), of_sqlite(&service.sqlite_file())), (0.0, stored));
     assert_no_secret_in(&service);
 }
 
