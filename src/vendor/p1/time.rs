@@ -68,7 +68,7 @@ impl Stamp {
         let Ok(local) = DateTime::new(year, month, day, hour, minute, second, 0) else { return Self::Absurd };
         let (summer, flags) = match letter {
             Some(letter) => (letter == b'S', Flags::NONE),
-            None => (is_summer(local), Flags::LOCAL_TIME),
+            None => (winter.is_summer(local), Flags::LOCAL_TIME),
         };
         winter.utc(local, summer).map_or(Self::Absurd, |time| Self::Time(time, flags))
     }
@@ -79,17 +79,17 @@ impl WinterOffset {
         let time = Offset::from_hours(self.0 + i8::from(summer)).ok()?.to_timestamp(local).ok()?;
         i64::try_from(time.as_nanosecond()).ok().map(UnixNanos)
     }
-}
 
-/// Whether a local time is in the European Union's summer time. The hour that comes twice
-/// counts as winter.
-fn is_summer(local: DateTime) -> bool {
-    let at_two = |month| {
-        let day = date(local.year(), month, 1).nth_weekday_of_month(-1, Weekday::Sunday).ok()?;
-        Some(day.at(2, 0, 0, 0))
-    };
-    let (Some(from), Some(until)) = (at_two(3), at_two(10)) else { return false };
-    from <= local && local < until
+    /// Whether a local time is in the European Union's summer time, which begins and ends at 1 h UTC. The hour that
+    /// comes twice counts as winter.
+    fn is_summer(self, local: DateTime) -> bool {
+        let change = |month| {
+            let day = date(local.year(), month, 1).nth_weekday_of_month(-1, Weekday::Sunday).ok()?;
+            Some(day.at(1 + self.0, 0, 0, 0))
+        };
+        let (Some(from), Some(until)) = (change(3), change(10)) else { return false };
+        from <= local && local < until
+    }
 }
 
 /// A DLMS date-time of twelve bytes: year (2), month, day, weekday, hour, minute, second,

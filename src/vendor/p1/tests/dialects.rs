@@ -228,6 +228,18 @@ fn the_letter_gives_the_offset_and_the_repeated_hour_of_autumn_is_two() {
     assert_eq!(time("/ESO5M", "260701120000S"), "2026-07-01T09:00:00Z", "Lithuania");
     assert_eq!(time("/XYZ5M", "260701120000"), "2026-07-01T10:00:00Z [local-time]");
     assert_eq!(time("/XYZ5M", "261025023000"), "2026-10-25T01:30:00Z [local-time]");
+    // Summer time begins at 1 h UTC: at 2 h in most countries, at 3 h in Lithuania.
+    for (stamp, at) in [("260329015959", "2026-03-29T00:59:59Z"), ("260329030000", "2026-03-29T01:00:00Z")] {
+        assert_eq!(time("/XYZ5M", stamp), format!("{at} [local-time]"));
+    }
+    for (stamp, at) in [
+        ("260329025959", "2026-03-29T00:59:59Z"),
+        ("260329040000", "2026-03-29T01:00:00Z"),
+        ("261025025959", "2026-10-24T23:59:59Z"),
+        ("261025033000", "2026-10-25T01:30:00Z"),
+    ] {
+        assert_eq!(time("/ESO5M", stamp), format!("{at} [local-time]"));
+    }
     assert_eq!(time("/XYZ5M", "07EA0D01030C000000007880"), "receipt [time-is-receive-time]", "a thirteenth month");
     assert_eq!(time("/XYZ5M", "07EA0701030C000000007880"), "2026-07-01T10:00:00Z [local-time]", "DLMS in summer");
     assert_eq!(time("/XYZ5M", "07EA0115030C000000003C00"), "2026-01-21T11:00:00Z [local-time]", "DLMS in winter");
