@@ -229,7 +229,7 @@ impl Inlet {
         let all: Vec<_> = wanted.iter().map(|(place, _, it)| (*place, &**it)).chain(new_events).collect();
         self.journal(&all, message.readings.len() + message.events.len(), original).await?;
         for (_, key, reading) in &wanted {
-            self.last.put(*key, Last::of(reading));
+            self.last.put(*key, Last::sifted(reading.at, matches!(reading, Cow::Owned(_))));
         }
         self.note_joined(&message.readings, &keys);
         self.events.clone_from(&message.events);

@@ -1,8 +1,6 @@
 //! The last reading of a meter, as far as the next ones are compared with it.
 
 use crate::reading::UnixNanos;
-use crate::vendor::Reading;
-use std::borrow::Cow;
 
 /// The times of the last readings, journaled or not.
 #[derive(Debug, Clone, Copy)]
@@ -18,12 +16,12 @@ pub(super) struct Last {
 impl Last {
     /// A reading with all its values.
     pub(super) fn whole(at: UnixNanos) -> Self {
-        Self { seen: at, kept: at, lacks_zero: false }
+        Self::sifted(at, false)
     }
 
-    /// A reading that was sifted: it is another one if zeros were left out.
-    pub(super) fn of(sifted: &Cow<'_, Reading>) -> Self {
-        Self { lacks_zero: matches!(sifted, Cow::Owned(_)), ..Self::whole(sifted.at) }
+    /// A reading of this time, and whether doubted zeros were left out.
+    pub(super) fn sifted(at: UnixNanos, lacks_zero: bool) -> Self {
+        Self { seen: at, kept: at, lacks_zero }
     }
 
     /// Whether a reading of this time is known with all its values.

@@ -63,7 +63,7 @@ impl Inlet {
         };
         let key = (meter, place.saturating_add(number));
         let wanted = self.wanted(key, reading)?;
-        self.last.put(key, Last::of(&wanted));
+        self.last.put(key, Last::sifted(wanted.at, matches!(wanted, Cow::Owned(_))));
         Some(wanted)
     }
 

@@ -221,7 +221,7 @@ mod tests {
         let url = format!("ws://{}/mqtt", server.local_addr().unwrap());
         let serve = async {
             let (mut stream, _) = server.accept().await.unwrap();
-            stream.read(&mut [0; 1024]).await.unwrap();
+            assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0, "a request came");
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
         let broker = Broker {
