@@ -5,17 +5,17 @@
 //! after it cannot fail. [`encode`] makes such a body. Values are already in base units.
 //! [`Original`] is the message that the readings were decoded from.
 
+mod encode;
 mod original;
 
+pub use encode::encode;
 pub use original::Original;
 
 use super::error::{DecodeError, DecodeErrorKind, Fault, Malformed, Step, WireType};
 use super::field::{Content, DEPTH_MAX, Field, FieldReader, Names, in_field, unexpected};
 use super::reading::{self, Decoded};
 use super::revision::decode_revision;
-use crate::proto::v1;
-use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};
-use prost::Message as _;
+use crate::reading::{Flags, Sample, SetAside, UnixNanos};
 
 /// The encoding of a field.
 #[derive(Clone, Copy)]
@@ -238,27 +238,6 @@ fn entry(known: &[(&'static str, Type)], number: u32) -> Option<(&'static str, T
 
 fn name(known: &[(&'static str, Type)], number: u32) -> Option<&'static str> {
     entry(known, number).map(|(name, _)| name)
-}
-
-/// Encodes readings of this program's decoder (meter, time, flags, values in base units) and their
-/// original message.
-pub fn encode<V: AsRef<[Sample]>>(
-    readings: impl IntoIterator<Item = (MeterId, UnixNanos, Flags, V)>,
-    original: &Original<'_>,
-) -> Vec<u8> {
-    let readings = readings.into_iter().map(|(meter, at, flags, values)| v1::Reading {
-        meter: meter.as_bytes().to_vec(),
-        time_ns: at.0,
-        flags: u32::from(flags.bits()),
-        decode_revision: u32::from(decode_revision()),
-        values: values.as_ref().iter().map(value).collect(),
-        ..v1::Reading::default()
-    });
-    original.batch_of(readings.collect()).encode_to_vec()
-}
-
-fn value(sample: &Sample) -> v1::Value {
-    v1::Value { obis: sample.obis.0.to_vec(), value: sample.value }
 }
 
 #[cfg(test)]

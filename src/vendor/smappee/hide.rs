@@ -18,16 +18,18 @@ const MEMBER_GAP_MAX: usize = 16;
 /// every `serviceLocationUuid`, is replaced by the public id.
 pub fn hide<'a>(topic: &str, message: &'a [u8]) -> Cow<'a, [u8]> {
     let secret = Topic::secret(topic).map(str::as_bytes);
-    let public = Topic::parse(topic).map(|topic| topic.location.to_string());
+    // A message that was hidden before stays as it is.
+    let is_public = |candidate: &[u8]| {
+        let public = Topic::parse(topic).map(|topic| topic.location.to_string());
+        public.is_some_and(|public| public.as_bytes() == candidate)
+    };
     let mut hidden = Cow::Borrowed(message);
     // Most messages are numbers: they have few hyphens, and no UUID.
     for hyphen in message.iter().enumerate().filter(|(_, byte)| **byte == b'-').map(|(at, _)| at) {
         let Some(start) = hyphen.checked_sub(FIRST_HYPHEN) else { continue };
         let Some(candidate) = message.get(start..start + UUID_BYTES) else { continue };
         let is_topics = secret.is_some_and(|secret| secret.eq_ignore_ascii_case(candidate));
-        // A message that was hidden before stays as it is.
-        let is_public = public.as_ref().is_some_and(|public| public.as_bytes() == candidate);
-        if is_public || !is_topics && !follows_member(message.get(..start).unwrap_or_default()) {
+        if !is_topics && !follows_member(message.get(..start).unwrap_or_default()) || is_public(candidate) {
             continue;
         }
         let uuid = std::str::from_utf8(candidate).ok().and_then(|text| text.parse::<Uuid>().ok());

@@ -112,21 +112,21 @@ const NAMES: [(&str, Kind); 21] = [
 impl Topic {
     /// Reads a topic; `None` if it is not one of this vendor.
     pub fn parse(topic: &str) -> Option<Self> {
-        let (location, rest) = split(topic)?;
-        Some(Self { location: location.0, kind: Kind::of(rest) })
+        let (id, rest) = split(topic)?;
+        Some(Self { location: id.location(), kind: Kind::of(rest) })
     }
 
     /// The topic without the secret, from which [`Topic::parse`] gives the same topic; `None` if it is not
     /// one of this vendor.
     pub fn hidden(topic: &str) -> Option<String> {
-        let (location, rest) = split(topic)?;
+        let (id, rest) = split(topic)?;
         let slash = if rest.is_empty() { "" } else { "/" };
-        Some(format!("{HIDDEN}/{}{slash}{rest}", location.0))
+        Some(format!("{HIDDEN}/{}{slash}{rest}", id.location()))
     }
 
     /// The secret in the topic, as it is written there.
     pub fn secret(topic: &str) -> Option<&str> {
-        split(topic).and_then(|(location, _)| location.1)
+        split(topic).and_then(|(id, _)| id.sent)
     }
 }
 
@@ -138,15 +138,29 @@ impl fmt::Display for Topic {
     }
 }
 
-/// The location, with the secret if the topic has it, and the rest of a topic.
-fn split(topic: &str) -> Option<((Location, Option<&str>), &str)> {
+/// The second segment of a topic.
+struct Id<'a> {
+    uuid: Uuid,
+    /// As it is written, if it is the secret.
+    sent: Option<&'a str>,
+}
+
+impl Id<'_> {
+    /// It costs a hash of the secret.
+    fn location(&self) -> Location {
+        if self.sent.is_some() { Location::of_uuid(self.uuid) } else { Location::of_public_id(self.uuid) }
+    }
+}
+
+/// The second segment and the rest of a topic.
+fn split(topic: &str) -> Option<(Id<'_>, &str)> {
     let (first, rest) = topic.split_once('/')?;
     let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
     // Not every form that `Uuid` parses is one of a topic.
     let uuid: Uuid = if id.len() == 36 { id.parse().ok()? } else { return None };
     match first {
-        SENT => Some(((Location::of_uuid(uuid), Some(id)), rest)),
-        HIDDEN => Some(((Location::of_public_id(uuid), None), rest)),
+        SENT => Some((Id { uuid, sent: Some(id) }, rest)),
+        HIDDEN => Some((Id { uuid, sent: None }, rest)),
         _ => None,
     }
 }

@@ -1,7 +1,6 @@
 //! The original message of a batch's readings: what a later decoder needs to decode it again.
 
 use super::super::field::{Content, FieldReader};
-use crate::proto::v1;
 
 /// The original message of the readings, without secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,21 +54,6 @@ impl<'a> Original<'a> {
     /// Whether the batch has the reading at this position of the message.
     pub fn takes(&self, position: u32) -> bool {
         self.positions.is_empty() || self.positions.binary_search(&position).is_ok()
-    }
-
-    /// The batch of these readings and this message.
-    pub(super) fn batch_of(&self, readings: Vec<v1::Reading>) -> v1::ReadingBatch {
-        v1::ReadingBatch {
-            readings,
-            raw: self.bytes.to_vec(),
-            raw_content_type: self.content_type.to_owned(),
-            raw_origin: self.origin.to_owned(),
-            raw_format: self.format.to_owned(),
-            raw_device: self.device.to_owned(),
-            raw_context: self.context.to_owned(),
-            raw_positions: self.positions.clone(),
-            raw_readings: self.readings,
-        }
     }
 }
 

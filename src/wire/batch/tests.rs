@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::proto::v1;
-use crate::reading::Obis;
+use crate::reading::{MeterId, Obis};
 use crate::wire::oracle::{both, changed};
 use proptest::prelude::*;
+use prost::Message as _;
 use uuid::Uuid;
 
 type Meaning = (Option<MeterId>, Option<i64>, Flags, Vec<Result<(Obis, u64), SetAside>>);
@@ -96,12 +97,64 @@ fn any_batch() -> impl Strategy<Value = v1::ReadingBatch> {
     )
 }
 
+type Content = (MeterId, i64, Flags, Vec<Sample>);
+
+fn any_content() -> impl Strategy<Value = Content> {
+    let value = prop_oneof![Just(0.0), Just(-0.0), prop::num::f64::ANY];
+    let sample = (any::<[u8; 6]>(), value).prop_map(|(obis, value)| Sample { obis: Obis(obis), value });
+    let (time, flags) = (prop_oneof![Just(0), any::<i64>()], prop_oneof![Just(0), any::<u64>()]);
+    (any::<u128>(), time, flags, prop::collection::vec(sample, 0..20)).prop_map(|(meter, at, flags, values)| {
+        (MeterId::from(Uuid::from_u128(meter)), at, Flags::of_bits(flags), values)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn batches_mean_what_prost_says(batch in any_batch()) {
         prop_assert!(agree(&batch.encode_to_vec())?);
+    }
+
+    #[test]
+    fn a_batch_is_encoded_as_by_prost(
+        readings in prop::collection::vec(any_content(), 0..4),
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        [content_type, origin, format, device, context] in [".{0,4}", ".{0,200}", ".{0,4}", ".{0,4}", ".{0,4}"],
+        positions in prop::collection::vec(any::<u32>(), 0..40),
+        count in prop_oneof![Just(0), any::<u32>()],
+    ) {
+        let reading = |(meter, time_ns, flags, values): &Content| v1::Reading {
+            meter: meter.as_bytes().to_vec(),
+            time_ns: *time_ns,
+            flags: u32::from(flags.bits()),
+            decode_revision: u32::from(decode_revision()),
+            values: values.iter().map(|it| v1::Value { obis: it.obis.0.to_vec(), value: it.value }).collect(),
+            ..v1::Reading::default()
+        };
+        let batch = v1::ReadingBatch {
+            readings: readings.iter().map(reading).collect(),
+            raw: bytes.clone(),
+            raw_content_type: content_type.clone(),
+            raw_origin: origin.clone(),
+            raw_format: format.clone(),
+            raw_device: device.clone(),
+            raw_context: context.clone(),
+            raw_positions: positions.clone(),
+            raw_readings: count,
+        };
+        let message = Original {
+            bytes: &bytes,
+            content_type: &content_type,
+            origin: &origin,
+            format: &format,
+            device: &device,
+            context: &context,
+            positions,
+            readings: count,
+        };
+        let readings = readings.iter().map(|(meter, at, flags, values)| (*meter, UnixNanos(*at), *flags, values));
+        prop_assert_eq!(encode(readings, &message), batch.encode_to_vec());
     }
 
     #[test]

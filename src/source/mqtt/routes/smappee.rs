@@ -25,6 +25,7 @@ use crate::vendor::smappee::{Document, Kind, Location, Monitor, Outcome, Topic, 
 use cloud::Live;
 use decode::read;
 use lru::LruCache;
+use memchr::memmem;
 use rumqttc::QoS;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -120,10 +121,9 @@ impl State {
     /// Takes a message of a topic below [`ROOT`].
     pub(super) fn take(&mut self, message: &Message<'_>, inlet: &mut Inlet, now: Instant) -> Found {
         let Some(topic) = Topic::parse(message.topic) else { return Found::Unknown };
-        let hidden = hide(message.topic, message.payload);
         let is_cloud = topic.kind == Kind::Power && self.live.is_due(topic.location, now);
         let metering = self.new_metering(topic, inlet);
-        let Some(ours) = self.ours(topic, &hidden, inlet) else { return Found::LeftOut("other_monitor") };
+        let Some(ours) = self.ours(topic, message.payload, inlet) else { return Found::LeftOut("other_monitor") };
         if let Some((version, configuration)) = metering {
             ours.learn_metering(version, &configuration, inlet);
         }
@@ -137,6 +137,7 @@ impl State {
         if is_thinned && !is_cloud {
             return Found::Thinned;
         }
+        let hidden = hide(message.topic, message.payload);
         let outcome = read(&mut ours.monitor, topic.kind, &hidden, message.received);
         let origin = Topic::hidden(message.topic).unwrap_or_default();
         match outcome {
@@ -194,12 +195,12 @@ impl State {
 
     /// The monitor of a topic, if it is ours. Its configuration decides that, or the kept one: after a restart the
     /// messages of the session come first. Another serial number decides nothing: monitors move.
-    fn ours(&mut self, topic: Topic, hidden: &[u8], inlet: &Inlet) -> Option<&mut Ours> {
+    fn ours(&mut self, topic: Topic, payload: &[u8], inlet: &Inlet) -> Option<&mut Ours> {
         let location = topic.location;
         if !self.ours.contains(&location) {
             let mut ours = Ours::remembered(location, inlet);
             ours.wants_values = !self.all && !self.locations.contains(&location);
-            let is_found = || self.is_named(&ours.monitor) || self.is_claimed(topic, hidden);
+            let is_found = || self.is_named(&ours.monitor) || self.is_claimed(topic, payload);
             if ours.wants_values && !is_found() {
                 return None;
             }
@@ -219,10 +220,10 @@ impl State {
     }
 
     /// Whether a message is a configuration with one of the serial numbers.
-    fn is_claimed(&self, topic: Topic, hidden: &[u8]) -> bool {
+    fn is_claimed(&self, topic: Topic, payload: &[u8]) -> bool {
         let mut monitor = Monitor::new(topic.location);
         topic.kind == Kind::Configuration(Document::Config)
-            && monitor.read(topic.kind, hidden, |_, _| {}).is_ok()
+            && monitor.read(topic.kind, payload, |_, _| {}).is_ok()
             && self.is_named(&monitor)
     }
 
@@ -345,7 +346,8 @@ fn is_of_texts(decoded: &Decoded) -> bool {
 /// A message of a location with its context.
 fn of_location(decoded: Decoded, origin: &str, of: (Location, Context), hidden: Cow<'_, [u8]>) -> Readings {
     let (readings, (location, context)) = (Readings::new(decoded, origin), of);
-    let (device, original) = (location.to_string(), Some(hidden.into_owned()));
+    let original = if let Cow::Owned(hidden) = hidden { Some(hidden) } else { None };
+    let device = location.to_string();
     Readings { thinning: Thinning::Done, format: FORMAT, device, context, original, ..readings }
 }
 
@@ -353,7 +355,7 @@ fn of_location(decoded: Decoded, origin: &str, of: (Location, Context), hidden: 
 /// milliseconds.
 fn time_of(payload: &[u8]) -> Option<UnixNanos> {
     const MEMBER: &[u8] = b"\"utcTimeStamp\"";
-    let start = payload.windows(MEMBER.len()).rposition(|window| window == MEMBER)?;
+    let start = memmem::find(payload, MEMBER)?;
     let rest = payload.get(start + MEMBER.len()..)?;
     let digits = rest
         .iter()

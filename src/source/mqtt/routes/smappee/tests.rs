@@ -161,8 +161,8 @@ async fn the_map_of_a_monitor_is_named_by_its_messages_and_survives_a_restart() 
         let power = "36.7.0".parse().unwrap();
         let is_named = |it: &crate::vendor::Reading| it.meter == meter && it.samples.iter().any(|it| it.obis == power);
         assert!(found.decoded.readings.iter().any(is_named), "{found:?}");
-        let original =
-            Original { bytes: found.original.as_deref().unwrap(), origin: &found.origin, ..Original::default() };
+        let sent = realtime(second);
+        let original = Original { bytes: sent.as_bytes(), origin: &found.origin, ..Original::default() };
         let recorded = Recorded { original: &original, context: Some(bytes), received: UnixNanos(1) };
         assert_eq!(decode_again(&recorded, &[], &place.fixture.contexts).unwrap().readings, found.decoded.readings);
     }
