@@ -3,8 +3,8 @@
 //!
 //! Knows no vendor; a context is bytes of a device of a source. The version is made of the content, so
 //! a context that comes back has its old version, and is the newest again. Invariants: no version is kept
-//! before it is on disk; its callers journal it before. At most [`VERSIONS_MAX`] of each device are kept; the ones written first are
-//! removed first.
+//! before it is on disk; its callers journal it before. At most [`VERSIONS_MAX`] of each device are kept; the ones written
+//! first are removed first. Of at most [`DEVICES_MAX`] devices; the least recently kept one is forgotten first.
 
 use crate::base::file::{Rights, read_at_most, refuse_beyond, replace_all, sync_directory_of};
 use lru::LruCache;
@@ -25,6 +25,10 @@ pub const DIRECTORY: &str = "contexts";
 pub const CONTEXT_BYTES_MAX: usize = 256 << 10;
 /// Versions kept for each device.
 pub const VERSIONS_MAX: usize = if cfg!(test) { 4 } else { 256 };
+/// Devices with contexts.
+pub const DEVICES_MAX: usize = if cfg!(test) { 300 } else { 100_000 };
+/// Versions that are known to be in the journal and could not be written yet.
+const RECORDED_MAX: usize = 10_000;
 /// Contexts kept in memory.
 const RECENT_MAX: usize = 64;
 /// The name, after the device's, of the file that names the newest of several versions.
@@ -44,7 +48,9 @@ struct Inner {
     /// Held while a context is written.
     writing: Mutex<()>,
     /// The versions of each device. Never locked across a write: async tasks read it.
-    versions: Mutex<HashMap<Uuid, Versions>>,
+    versions: Mutex<LruCache<Uuid, Versions>>,
+    /// Versions that are in the journal and could not be written yet.
+    recorded: Mutex<LruCache<Key, ()>>,
     recent: Mutex<LruCache<Key, Arc<[u8]>>>,
 }
 
@@ -55,8 +61,6 @@ struct Versions {
     written: Vec<Uuid>,
     /// Another than the one written last if it came back.
     newest: Option<Uuid>,
-    /// Those that are in the journal and could not be written yet.
-    recorded: Vec<Uuid>,
 }
 
 /// Device and version.
@@ -66,7 +70,6 @@ impl Versions {
     /// Notes the newest version. Returns those that are to be removed.
     fn note(&mut self, version: Uuid) -> Vec<Uuid> {
         self.newest = Some(version);
-        self.recorded.retain(|recorded| *recorded != version);
         if !self.written.contains(&version) {
             self.written.push(version);
         }
@@ -91,9 +94,11 @@ impl Contexts {
         Self::new(listed(&directory), Some(directory))
     }
 
-    fn new(versions: HashMap<Uuid, Versions>, directory: Option<PathBuf>) -> Self {
-        let recent = Mutex::new(LruCache::new(NonZeroUsize::new(RECENT_MAX).unwrap_or(NonZeroUsize::MIN)));
-        Self(Arc::new(Inner { directory, writing: Mutex::default(), versions: Mutex::new(versions), recent }))
+    fn new(versions: LruCache<Uuid, Versions>, directory: Option<PathBuf>) -> Self {
+        let (versions, writing) = (Mutex::new(versions), Mutex::default());
+        let recorded = Mutex::new(LruCache::sparse(bound(RECORDED_MAX)));
+        let recent = Mutex::new(LruCache::sparse(bound(RECENT_MAX)));
+        Self(Arc::new(Inner { directory, writing, versions, recorded, recent }))
     }
 
     /// Keeps contexts of a source's devices, each as the newest of its device in this order; they are synced on return.
@@ -109,19 +114,27 @@ impl Contexts {
         let (mut new, mut removed): (HashMap<Key, &[u8]>, Vec<Key>) = (HashMap::new(), Vec::new());
         for ((device, version), (_, context)) in keys.iter().zip(contexts) {
             let versions = self.0.versions.lock();
-            let own = after.entry(*device).or_insert_with(|| versions.get(device).cloned().unwrap_or_default());
+            let own = after.entry(*device).or_insert_with(|| versions.peek(device).cloned().unwrap_or_default());
             if !own.written.contains(version) {
                 new.insert((*device, *version), context);
             }
             removed.extend(own.note(*version).into_iter().map(|version| (*device, version)));
         }
         self.write(&new, &self.newly_named(&after))?;
-        self.0.versions.lock().extend(after);
         for (key, context) in new {
             self.0.recent.lock().put(key, context.into());
+            self.0.recorded.lock().pop(&key);
+        }
+        for (device, own) in after {
+            let pushed = self.0.versions.lock().push(device, own);
+            if let Some((forgotten, own)) = pushed.filter(|(it, _)| *it != device) {
+                removed.extend(own.written.into_iter().map(|version| (forgotten, version)));
+                self.remove_file(newest_file, forgotten);
+            }
         }
         for key in removed {
-            self.remove(key);
+            self.0.recent.lock().pop(&key);
+            self.remove_file(|directory, key| directory.join(file_name(key)), key);
         }
         Ok(keys.into_iter().map(|(_, version)| version.to_string()).collect())
     }
@@ -130,7 +143,7 @@ impl Contexts {
     fn newly_named(&self, after: &HashMap<Uuid, Versions>) -> Vec<Key> {
         let versions = self.0.versions.lock();
         let changes = |device, own: &Versions| {
-            versions.get(device).is_none_or(|before| (&before.written, before.newest) != (&own.written, own.newest))
+            versions.peek(device).is_none_or(|before| (&before.written, before.newest) != (&own.written, own.newest))
         };
         let named = after.iter().filter(|(device, own)| own.written.len() > 1 && changes(device, own));
         named.filter_map(|(device, own)| Some((*device, own.newest?))).collect()
@@ -138,19 +151,15 @@ impl Contexts {
 
     /// Whether the journal lacks this version: it was neither kept nor [`Self::recorded`].
     pub fn is_unrecorded(&self, source: &str, device: &str, version: &str) -> bool {
-        let version = Uuid::parse_str(version).ok();
-        let versions = self.0.versions.lock();
-        let own = versions.get(&device_key(source, device));
-        !own.zip(version).is_some_and(|(own, it)| own.written.contains(&it) || own.recorded.contains(&it))
+        let (device, Ok(version)) = (device_key(source, device), Uuid::parse_str(version)) else { return true };
+        let is_kept = self.0.versions.lock().peek(&device).is_some_and(|own| own.written.contains(&version));
+        !is_kept && !self.0.recorded.lock().contains(&(device, version))
     }
 
     /// Notes that the journal has this version, which is not kept yet.
     pub fn recorded(&self, source: &str, device: &str, version: &str) {
-        let Ok(version) = Uuid::parse_str(version) else { return };
-        let mut versions = self.0.versions.lock();
-        let recorded = &mut versions.entry(device_key(source, device)).or_default().recorded;
-        if recorded.len() < VERSIONS_MAX {
-            recorded.push(version);
+        if let Ok(version) = Uuid::parse_str(version) {
+            self.0.recorded.lock().put((device_key(source, device), version), ());
         }
     }
 
@@ -159,7 +168,7 @@ impl Contexts {
     pub fn get(&self, source: &str, device: &str, version: &str) -> Option<Arc<[u8]>> {
         let device = device_key(source, device);
         let version = match version {
-            "" => self.0.versions.lock().get(&device)?.written.first().copied(),
+            "" => self.0.versions.lock().peek(&device)?.written.first().copied(),
             // A version of a record is no path.
             version => Uuid::parse_str(version).ok(),
         };
@@ -175,7 +184,7 @@ impl Contexts {
 
     /// The version of a device that was kept last, and its context.
     pub fn newest(&self, source: &str, device: &str) -> Option<(String, Arc<[u8]>)> {
-        let version = self.0.versions.lock().get(&device_key(source, device))?.newest?.to_string();
+        let version = self.0.versions.lock().peek(&device_key(source, device))?.newest?.to_string();
         let context = self.get(source, device, &version)?;
         Some((version, context))
     }
@@ -185,7 +194,7 @@ impl Contexts {
     pub fn newest_of(&self, sources: &[String], device: &str, known: &str) -> Option<(String, Arc<[u8]>)> {
         let (source, version) = {
             let versions = self.0.versions.lock();
-            sources.iter().find_map(|source| Some((source, versions.get(&device_key(source, device))?.newest?)))?
+            sources.iter().find_map(|source| Some((source, versions.peek(&device_key(source, device))?.newest?)))?
         };
         let version = version.to_string();
         if version == known {
@@ -211,11 +220,14 @@ impl Contexts {
         replace_all(&files, VERSION_BYTES_MAX, Rights::PRIVATE)
     }
 
-    fn remove(&self, key: Key) {
-        self.0.recent.lock().pop(&key);
-        let Some(directory) = &self.0.directory else { return };
-        if let Err(error) = fs::remove_file(directory.join(file_name(key))) {
-            tracing::warn!(version = %key.1, %error, "an old context cannot be removed");
+    /// Removes a file if it exists.
+    fn remove_file<T>(&self, path: impl Fn(&Path, T) -> PathBuf, of: T) {
+        let Some(path) = self.0.directory.as_deref().map(|directory| path(directory, of)) else { return };
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %path.display(), %error, "an old context cannot be removed");
+            }
+            _ => {}
         }
     }
 }
@@ -223,8 +235,12 @@ impl Contexts {
 impl Default for Contexts {
     /// A store in memory.
     fn default() -> Self {
-        Self::new(HashMap::new(), None)
+        Self::new(LruCache::sparse(bound(DEVICES_MAX)), None)
     }
+}
+
+fn bound(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// The key of a device. Names of sources may have characters that names of files cannot.
@@ -240,8 +256,8 @@ fn newest_file(directory: &Path, device: Uuid) -> PathBuf {
     directory.join(format!("{device}_{NEWEST}"))
 }
 
-/// The kept versions of a directory.
-fn listed(directory: &Path) -> HashMap<Uuid, Versions> {
+/// The kept versions of a directory. The device that was kept last comes last.
+fn listed(directory: &Path) -> LruCache<Uuid, Versions> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -252,9 +268,9 @@ fn listed(directory: &Path) -> HashMap<Uuid, Versions> {
         }
     }
     found.sort_unstable();
-    let mut versions: HashMap<Uuid, Versions> = HashMap::new();
+    let mut versions: LruCache<Uuid, Versions> = LruCache::sparse(bound(DEVICES_MAX));
     for (_, (device, version)) in found {
-        let own = versions.entry(device).or_default();
+        let own = versions.get_or_insert_mut(device, Versions::default);
         own.written.push(version);
         own.newest = Some(version);
     }
@@ -362,6 +378,27 @@ mod tests {
         let too_large = [map(200, "map 1"), ("201".to_owned(), vec![0; CONTEXT_BYTES_MAX + 1])];
         contexts.keep("a", &too_large).unwrap_err();
         assert!(contexts.newest("a", "200").is_none());
+    }
+
+    #[test]
+    fn of_too_many_devices_the_least_recently_kept_one_is_forgotten_with_its_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let contexts = Contexts::of(directory.path());
+        for device in ["old", "kept again"] {
+            keep(&contexts, "a", device, b"map 1").unwrap();
+            keep(&contexts, "a", device, b"map 2").unwrap();
+        }
+        keep(&contexts, "a", "kept again", b"map 1").unwrap();
+        let all: Vec<_> = (1..DEVICES_MAX).map(|device| (device.to_string(), b"map".to_vec())).collect();
+        contexts.keep("a", &all).unwrap();
+        for contexts in [&contexts, &Contexts::of(directory.path())] {
+            assert_eq!(contexts.newest("a", "old"), None);
+            assert_eq!(contexts.get("a", "old", &version_of(b"map 2")), None);
+            assert_eq!(&*contexts.newest("a", "kept again").unwrap().1, b"map 1");
+            assert!(all.iter().all(|(device, _)| contexts.newest("a", device).is_some()));
+        }
+        let files = fs::read_dir(directory.path().join(DIRECTORY)).unwrap().count();
+        assert_eq!(files, DEVICES_MAX - 1 + 3);
     }
 
     #[test]

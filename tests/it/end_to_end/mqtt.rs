@@ -101,6 +101,33 @@ fn every_kind_of_device_behind_a_broker_is_stored_and_nothing_is_published() {
 }
 
 #[test]
+fn brokers_are_sources_of_their_own_and_one_that_is_away_holds_up_no_other() {
+    let (house, mut barn) = (Broker::start(), Broker::start());
+    let url = format!("mqtt://127.0.0.1:{}", barn.port());
+    let devices = format!(
+        "{}[[mqtt]]\nname = \"barn\"\nurl = \"{url}\"\n{}",
+        json("boiler", "meters/boiler", true),
+        json("pump", "meters/boiler", true)
+    );
+    let service = service(&house, "", &devices);
+    let state =
+        |state: &str| wait::until("its state is shown", LIMIT, || service.source("barn", "mqtt")["state"] == state);
+    state("running");
+    let at = now_ns() / 1_000_000;
+    let publish = |broker: &Broker, kwh: u32| {
+        broker.publish(QoS::AtLeastOnce, &[message("meters/boiler", format!("{{\"at\":{at},\"kwh\":{kwh}}}"))]);
+    };
+    publish(&barn, 1);
+    wait::until("the meter of the barn is stored", LIMIT, || stored(&service).len() == 1);
+    barn.stop();
+    state("failing");
+    publish(&house, 2);
+    wait::until("the meter of the house is stored", LIMIT, || stored(&service).len() == 2);
+    barn.start_again();
+    state("running");
+}
+
+#[test]
 fn single_values_of_a_smart_maic_are_taken_and_a_move_of_its_topics_is_said() {
     let broker = Broker::start();
     let service = service(&broker, "", "[[mqtt.smart_mac]]\ndevid = \"77\"\nprefix = \"p/\"\n");
