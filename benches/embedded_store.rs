@@ -3,7 +3,7 @@
 //! Not a criterion benchmark, because the state matters and not one call. Prints a table of
 //! the sink alone, without the making of the records.
 //!
-//!     cargo bench --bench embedded_store -- [METERS [SAMPLES [KEEP_MIB]]]
+//!     cargo bench --bench embedded_store -- [METERS [SAMPLES [EVERY_SECONDS [KEEP_MIB]]]]
 
 #![allow(missing_docs, reason = "a program")]
 #![allow(clippy::disallowed_methods, reason = "a measurement takes real time")]
@@ -24,13 +24,16 @@ use uuid::Uuid;
 
 /// 2026-11-22T19:00:00Z.
 const BEGIN_NS: i64 = 1_795_374_000_000_000_000;
-/// Time between two readings of a meter.
-const EVERY_NS: i64 = 10_000_000_000;
+/// Time between two readings of a meter, if none is given.
+const EVERY_SECONDS: i64 = 10;
 const WEEK_NS: i64 = 7 * 24 * 3600 * 1_000_000_000;
 /// Readings of a record.
 const READINGS: i64 = 50;
 /// Values of a reading.
 const VALUES: u8 = 8;
+/// The orders of the meters. A prime number that is no part of theirs makes the next one from each.
+const ORDERS: i64 = 8;
+const STRIDE: i64 = 7919;
 /// The journal of the records.
 const JOURNAL: JournalId = JournalId(Uuid::from_u128(7));
 /// Lines of the table.
@@ -40,9 +43,11 @@ fn meter(number: i64) -> MeterId {
     MeterId::from(Uuid::from_u128(u128::from(number.unsigned_abs() + 1) << 64 | 7))
 }
 
-/// The records, one after the other: all meters in turn.
+/// The records, one after the other: all meters in turn, in another order each time.
 struct Records {
     meters: i64,
+    /// Time between two readings of a meter.
+    every_ns: i64,
     readings: i64,
 }
 
@@ -50,12 +55,14 @@ impl Records {
     fn next(&mut self) -> Vec<u8> {
         let readings: Vec<_> = (self.readings..self.readings + READINGS)
             .map(|number| {
-                let at = BEGIN_NS + number / self.meters * EVERY_NS + number % self.meters * EVERY_NS / self.meters;
+                let (round, place) = (number / self.meters, number % self.meters);
+                let at = BEGIN_NS + round * self.every_ns + place * self.every_ns / self.meters;
                 let value = |register| Sample {
                     obis: Obis([1, 0, register, 8, 0, 255]),
                     value: number as f64 + f64::from(register),
                 };
-                (meter(number % self.meters), UnixNanos(at), (1..=VALUES).map(value).collect::<Vec<_>>())
+                let number = (0..round % ORDERS).fold(place, |place, _| place * STRIDE % self.meters);
+                (meter(number), UnixNanos(at), (1..=VALUES).map(value).collect::<Vec<_>>())
             })
             .collect();
         self.readings += READINGS;
@@ -64,7 +71,7 @@ impl Records {
     }
 
     fn time(&self) -> i64 {
-        BEGIN_NS + self.readings / self.meters * EVERY_NS
+        BEGIN_NS + self.readings / self.meters * self.every_ns
     }
 }
 
@@ -169,7 +176,7 @@ fn fill_beside_reader(
     })
 }
 
-fn measure(meters: i64, samples: i64, keep_mib: Option<i64>) {
+fn measure(meters: i64, samples: i64, every_ns: i64, keep_mib: Option<i64>) {
     let directory = tempfile::tempdir_in(".").unwrap();
     let file = directory.path().join("store.sqlite");
     let mut sink = Sqlite::new("sqlite", &file, Clock::system()).keeping(Retention {
@@ -178,7 +185,7 @@ fn measure(meters: i64, samples: i64, keep_mib: Option<i64>) {
         ..Retention::default()
     });
     sink.rewind(Position { journal: JOURNAL, next: Sequence(1) }).unwrap();
-    let mut records = Records { meters, readings: 0 };
+    let mut records = Records { meters, every_ns, readings: 0 };
     println!(
         "{meters} meters\n  samples/million  per second  CPU us  written B  stored B  longest ms  of CPU  newest ms  week ms"
     );
@@ -209,8 +216,9 @@ fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<i64>().ok());
     let meters = numbers.next();
     let samples = numbers.next().unwrap_or(5_000_000);
+    let every_ns = numbers.next().unwrap_or(EVERY_SECONDS) * 1_000_000_000;
     let keep_mib = numbers.next();
     for meters in meters.map_or_else(|| vec![100, 10_000, 100_000], |meters| vec![meters]) {
-        measure(meters, samples, keep_mib);
+        measure(meters, samples, every_ns, keep_mib);
     }
 }

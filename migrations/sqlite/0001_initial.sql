@@ -29,6 +29,12 @@ CREATE TABLE periods (
   joins INTEGER NOT NULL         -- how often its samples were joined with other periods
 ) STRICT;
 INSERT INTO periods VALUES (0, -9223372036854775808, 0);
+-- The times of the fresh samples of each meter.
+CREATE TABLE fresh_times (
+  meter INTEGER NOT NULL, -- meter_ids.id
+  ts INTEGER NOT NULL,
+  PRIMARY KEY (meter, ts)
+) WITHOUT ROWID, STRICT;
 
 -- The registers of each meter.
 CREATE TABLE series (
@@ -156,14 +162,19 @@ INSERT INTO rollup_search VALUES (1, 0, NULL, NULL, 0);
 CREATE TRIGGER count_rollup AFTER INSERT ON rollups BEGIN UPDATE rollup_search SET number = number + 1; END;
 
 -- The times without a sample of a counter for more than half an hour (GAP_NS in src/sink/sqlite/energy.rs), on each
--- local day that they touch.
+-- local day that they touch. A gap without an end is open: the meter is silent, and no other one has followed it.
 CREATE VIEW gaps AS
-SELECT DISTINCT step.metering_point, meter_ids.name, step.day,
+SELECT DISTINCT gap.metering_point, meter_ids.name, gap.register, codes.name AS register_name, gap.day, gap.month,
   strftime('%Y-%m-%dT%H:%M:%fZ', t0 / 1000000 / 1000.0, 'unixepoch') AS start_utc,
   strftime('%Y-%m-%dT%H:%M:%fZ', t1 / 1000000 / 1000.0, 'unixepoch') AS end_utc,
-  round((t1 - t0) / 60e9, 1) AS minutes
-FROM counter_steps AS step CROSS JOIN meter_ids ON meter_ids.id = step.meter
-WHERE t0 < until AND t1 > start AND t1 - t0 > 1800000000000;
+  round((t1_or_now - t0) / 60e9, 1) AS minutes, meter_ids.uuid AS meter
+FROM (SELECT *, coalesce(t1, strftime('%s', 'now') * 1000000000) AS t1_or_now FROM counter_steps) AS gap
+CROSS JOIN meter_ids ON meter_ids.id = gap.meter
+CROSS JOIN codes ON codes.id = gap.code
+WHERE t0 < until AND t1_or_now > start AND t1_or_now - t0 > 1800000000000
+  AND (t1 IS NOT NULL OR NOT EXISTS (
+    SELECT 1 FROM newest AS other
+    WHERE other.metering_point = gap.metering_point AND other.register = gap.register AND other.ts > t0));
 
 -- The correction log: every change of a key's value. Only the newest are kept; the ids count
 -- all there ever were.

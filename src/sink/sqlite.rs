@@ -34,6 +34,7 @@ mod ends;
 mod energy;
 mod expire;
 mod file;
+mod fresh;
 mod generation;
 mod join;
 mod keep;

@@ -11,10 +11,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 /// The years of a zone's changes.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2100;
-/// The zone of the meter `meter_ids.uuid`: of the newest version that names a known one, or the default.
+/// The zone of the meter `meter_ids`, which is the zone of its metering point, so that the days of its meters are the same. It is
+/// from the newest version of all meters of the point that names a known zone, or the default; of two that begin at
+/// the same time, from the meter that came last.
 pub(super) const ZONE_OF_METER: &str = "coalesce(
-    (SELECT time_zones.name FROM meters JOIN time_zones ON time_zones.name = meters.time_zone
-     WHERE meters.meter = meter_ids.uuid ORDER BY meters.valid_from DESC LIMIT 1),
+    (SELECT time_zones.name FROM meter_ids AS other
+     JOIN meters ON meters.meter = other.uuid JOIN time_zones ON time_zones.name = meters.time_zone
+     WHERE other.metering_point = meter_ids.metering_point ORDER BY meters.valid_from DESC, other.id DESC LIMIT 1),
     (SELECT name FROM time_zones WHERE is_default))";
 const ADD_ZONE: &str = "INSERT INTO time_zones (name, is_default) VALUES (?1, ?2)
     ON CONFLICT DO UPDATE SET is_default = excluded.is_default";

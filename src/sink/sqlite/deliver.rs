@@ -98,6 +98,10 @@ impl Sqlite {
         self.checked = Some(self.clock.monotonic());
         self.committed = self.taken.next;
         self.keep.stored(self.batch.rows().iter().map(|row| row.at).max(), committed.is_replay);
+        let oldest = self.batch.rows().iter().map(|row| row.at).min();
+        if oldest.zip(self.keep.oldest(self.clock.now())).is_some_and(|(stored, kept)| stored < kept) {
+            store.check_sealing();
+        }
         self.batch.clear();
         self.due = None;
         self.is_untidy = true;

@@ -1,8 +1,8 @@
 //! The views of energy; docs/energy.md has the formula.
 //!
 //! The energy of a day needs few of its samples: the first and the last of each quarter-hour, and all of a
-//! quarter-hour in which the counter falls. In a sealed table each of them is one search of the key. The
-//! fresh samples are in the order of time, so they are read once, whole, and the same ones are chosen: an
+//! quarter-hour in which the counter falls. In a sealed table each of them is one search of the key, and only the
+//! quarter-hours that the table can have are looked at. The fresh samples are chosen from all of the meter's: an
 //! energy does not change when its samples are sealed.
 
 use super::ends::{Column, first_of, last_of};
@@ -11,11 +11,12 @@ use crate::reading::QUARTER_HOUR_NS;
 use rusqlite::Connection;
 
 const ENERGY: &str = include_str!("../../../migrations/sqlite/energy.sql");
+const STEPS: &str = include_str!("../../../migrations/sqlite/steps.sql");
 /// The longest time between two samples over which an interpolated counter counts as measured: two of
 /// the slots in `migrations/sqlite`.
 const GAP_NS: i64 = 2 * QUARTER_HOUR_NS;
 const HOUR_NS: i64 = 4 * QUARTER_HOUR_NS;
-/// The columns of `counter_samples` before the sample.
+/// The columns of a sample's counter and day.
 const KEY: &str = "meter_ids.metering_point, codes.obis AS register, days.day, days.month, meter_ids.id AS meter, \
                    codes.id AS code, days.start, days.until, days.month_start, days.month_until";
 /// The counters of each local day.
@@ -23,21 +24,19 @@ const COUNTERS: &str = "FROM days CROSS JOIN meter_ids ON meter_ids.zone = days.
   CROSS JOIN series ON series.meter = meter_ids.id
   CROSS JOIN codes ON codes.id = series.obis AND codes.kind = 'counter'";
 
-/// The words in `views.sql` and their texts.
-pub(super) fn words(periods: &[Period]) -> [(&'static str, String); 5] {
-    let counter = "meter = near.meter AND obis = near.code";
-    let before = format!("{counter} AND ts < near.start - {GAP_NS}");
-    let after = format!("{counter} AND ts > near.until + {GAP_NS}");
-    [
-        ("{counter_samples}", counter_samples(periods)),
-        ("{before ts}", last_of(periods, Column::Ts, &before)),
-        ("{before value}", last_of(periods, Column::Value, &before)),
-        ("{after ts}", first_of(periods, Column::Ts, &after)),
-        ("{after value}", first_of(periods, Column::Value, &after)),
-    ]
+/// The views of the samples and the steps over these periods.
+pub(super) fn steps(periods: &[Period]) -> String {
+    let counter = ["near.meter", "near.code"];
+    let (before, after) = (format!("< near.start - {GAP_NS}"), format!("> near.until + {GAP_NS}"));
+    STEPS
+        .replace("{samples}", &samples(periods))
+        .replace("{before ts}", &last_of(periods, Column::Ts, counter, &before))
+        .replace("{before value}", &last_of(periods, Column::Value, counter, &before))
+        .replace("{after ts}", &first_of(periods, Column::Ts, counter, &after))
+        .replace("{after value}", &first_of(periods, Column::Value, counter, &after))
 }
 
-fn counter_samples(periods: &[Period]) -> String {
+fn samples(periods: &[Period]) -> String {
     let mut parts = vec![format!("SELECT {KEY}, NULL AS ts, NULL AS value {COUNTERS}")];
     parts.extend(rolled_up());
     for (place, period) in periods.iter().enumerate() {
@@ -72,10 +71,11 @@ fn fresh(id: i64) -> String {
         "SELECT metering_point, register, day, month, meter, code, start, until, month_start, month_until, ts, value FROM (
            SELECT {KEY}, data.ts, data.value, min(data.ts) OVER slot AS first_ts, max(data.ts) OVER slot AS last_ts,
              first_value(data.value) OVER slot AS first, last_value(data.value) OVER slot AS last
-           FROM days CROSS JOIN {table} AS data
-             ON data.ts >= days.start - {GAP_NS} AND data.ts <= days.until + {GAP_NS}
-           JOIN meter_ids ON meter_ids.id = data.meter AND meter_ids.zone = days.zone
-           JOIN codes ON codes.id = data.obis AND codes.kind = 'counter'
+           {COUNTERS}
+           CROSS JOIN fresh_times AS fresh ON fresh.meter = series.meter
+             AND fresh.ts >= days.start - {GAP_NS} AND fresh.ts <= days.until + {GAP_NS}
+           CROSS JOIN {table} AS data
+             ON data.ts = fresh.ts AND data.meter = fresh.meter AND data.obis = series.obis
            WINDOW slot AS (
              PARTITION BY meter_ids.id, codes.id, days.day, days.month, meter_ids.metering_point, codes.obis,
                (data.ts - days.start + {GAP_NS}) / {QUARTER_HOUR_NS}
@@ -88,26 +88,17 @@ fn fresh(id: i64) -> String {
 
 /// First the ends of the quarter-hours, then all between them if the counter falls.
 fn sealed(id: i64, start: i64, until: i64) -> [String; 2] {
-    let table = table(id);
-    let slot = |bound| format!("days.start + (slots.n + {bound}) * {QUARTER_HOUR_NS}");
-    let end = |column, order| {
-        format!(
-            "(SELECT {column} FROM {table} WHERE meter = series.meter AND obis = series.obis
-              AND ts >= {} AND ts < {} ORDER BY {order} LIMIT 1)",
-            slot(0),
-            slot(1)
-        )
-    };
-    let (first, last) = (end("ts", "ts"), end("ts", "ts DESC"));
-    let (first_value, last_value) = (end("value", "ts"), end("value", "ts DESC"));
+    let [first, last, first_value, last_value] = ends_of_slot(id);
     let part = |condition: String| {
         format!(
-            "SELECT {KEY}, data.ts, data.value {COUNTERS} CROSS JOIN slots
-             CROSS JOIN {table} AS data ON data.meter = series.meter AND data.obis = series.obis AND {condition}
-             AND days.until >= {} AND days.start < {} AND {} <= days.until + {GAP_NS}",
+            "SELECT {KEY}, data.ts, data.value {COUNTERS}
+             CROSS JOIN slots ON slots.n BETWEEN {}
+             CROSS JOIN {} AS data ON data.meter = series.meter AND data.obis = series.obis AND {condition}
+             AND days.until >= {} AND days.start < {}",
+            slots_between(start, until),
+            table(id),
             start.saturating_sub(GAP_NS),
             until.saturating_add(GAP_NS),
-            slot(0),
         )
     };
     [
@@ -116,15 +107,38 @@ fn sealed(id: i64, start: i64, until: i64) -> [String; 2] {
     ]
 }
 
+/// The slots of a day, and of half an hour before and after it, that may have samples of a period. SQLite rounds
+/// towards zero.
+fn slots_between(start: i64, until: i64) -> String {
+    let first = match start {
+        i64::MIN => "-2".to_owned(),
+        _ => format!("max(({start} - days.start) / {QUARTER_HOUR_NS} - 1, -2)"),
+    };
+    format!("{first} AND (min({until}, days.until + {GAP_NS}) - days.start) / {QUARTER_HOUR_NS}")
+}
+
+/// The first and the last sample of a slot, their times and their values.
+fn ends_of_slot(id: i64) -> [String; 4] {
+    let end = |column, order| {
+        format!(
+            "(SELECT {column} FROM {} WHERE meter = series.meter AND obis = series.obis
+              AND ts >= days.start + slots.n * {QUARTER_HOUR_NS} AND ts < days.start + (slots.n + 1) * {QUARTER_HOUR_NS}
+              ORDER BY {order} LIMIT 1)",
+            table(id)
+        )
+    };
+    [end("ts", "ts"), end("ts", "ts DESC"), end("value", "ts"), end("value", "ts DESC")]
+}
+
 /// Makes the views of quarter-hours, hours, days and months.
 pub(super) fn create(store: &Connection) -> rusqlite::Result<()> {
     for (name, length) in [("15m", QUARTER_HOUR_NS), ("hour", HOUR_NS)] {
         let range = format!("max(t0 - start, 0) / {length} AND (min(t1, until) - 1 - start) / {length}");
         let slots = format!(" CROSS JOIN slots ON slots.n BETWEEN {range}");
         let (begins, ends) = (format!("start + n * {length}"), format!("min(start + (n + 1) * {length}, until)"));
-        create_one(store, name, "day", [&begins, &ends], &slots)?;
+        create_one(store, name, "day, month", [&begins, &ends], &slots)?;
     }
-    create_one(store, "day", "day", ["start", "until"], "")?;
+    create_one(store, "day", "day, month", ["start", "until"], "")?;
     create_one(store, "month", "month", ["month_start", "month_until"], "")
 }
 

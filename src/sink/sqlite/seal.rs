@@ -1,5 +1,6 @@
 //! Moves the older of the fresh samples to a sealed period, sorted, when there are many.
 
+use super::fresh;
 use super::periods::{self, COLUMNS, FRESH, Period, Periods, table};
 use super::views;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -56,6 +57,7 @@ pub(super) fn seal(store: &Connection, periods: &Periods, boundary: i64, rows: i
     let sealed = copy(store, period.id, boundary, rows)?;
     periods::log_corrections(store, period.id)?;
     delete_before(store, boundary, rows - sealed < sealed)?;
+    fresh::rebuild(store)?;
     store.execute("UPDATE periods SET start = ?1 WHERE id = ?2", params![boundary, FRESH])?;
     periods::insert(store, period)?;
     views::create(store, Periods::read(store)?.all())

@@ -168,6 +168,11 @@ impl Store {
         file::used_bytes(&self.connection).map(|used| used > size).map_err(|error| self.failed(&error))
     }
 
+    /// With the next step, checks whether to seal.
+    pub(super) fn check_sealing(&mut self) {
+        self.seal_check_after = i64::MIN;
+    }
+
     fn next_step(&mut self, keep: &Keep, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {
         // With an age a few samples are sealed, too, once they are old enough.
         let is_check_due =

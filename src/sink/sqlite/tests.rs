@@ -1,5 +1,6 @@
 //! The embedded store at the end of a real pump on a real journal.
 
+mod energy;
 mod history;
 mod keep;
 mod log;

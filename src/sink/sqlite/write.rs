@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::calendar::{Calendar, ZONE_OF_METER};
 use super::dictionary::Dictionary;
+use super::fresh;
 use super::periods::{self, FRESH, Key, Periods};
 use super::series::Series;
 use crate::journal::{JournalId, Position, Sequence};
@@ -36,6 +37,7 @@ const NEXT_GENERATION: &str = "
 const UPDATE_CODE: &str = "
     UPDATE codes SET name = ?2, unit = ?3, kind = ?4 WHERE obis = ?1 AND (name, unit, kind) IS NOT (?2, ?3, ?4)";
 const ADD_METER: &str = "INSERT INTO meter_ids (uuid, metering_point) VALUES (?1, ?1) ON CONFLICT DO NOTHING";
+const POINT_OF_METER: &str = "SELECT metering_point FROM meter_ids WHERE uuid = ?1";
 const DESCRIBE_METER: &str = "
     UPDATE meter_ids SET metering_point = newest.metering_point, name = newest.name, serial = newest.serial
     FROM (SELECT * FROM meters WHERE meter = ?1 ORDER BY valid_from DESC LIMIT 1) AS newest WHERE uuid = ?1";
@@ -234,6 +236,7 @@ fn write_rows(store: &Connection, periods: &Periods, rows: &[Row]) -> rusqlite::
         let period = periods.all()[rows[0].place];
         upsert(store, period.id, rows.iter())?;
         if period.id == FRESH {
+            fresh::add(store, &mut rows.iter().map(|row| row.key))?;
             fresh = rows.len();
             continue;
         }
@@ -317,9 +320,12 @@ fn write_versions(store: &Connection, calendar: &mut Calendar, versions: &[Versi
         }
         let meter = version.meter.to_string();
         store.prepare_cached(ADD_METER)?.execute([&meter])?;
+        let point: String = store.prepare_cached(POINT_OF_METER)?.query_row([&meter], |row| row.get(0))?;
         store.prepare_cached(DESCRIBE_METER)?.execute([&meter])?;
-        let set_zone = format!("UPDATE meter_ids SET zone = {ZONE_OF_METER} WHERE uuid = ?1");
-        store.prepare_cached(&set_zone)?.execute([&meter])?;
+        // Also of the meters at this point, and at the one that the meter may have left.
+        let set_zone =
+            format!("UPDATE meter_ids SET zone = {ZONE_OF_METER} WHERE metering_point IN (?2, ({POINT_OF_METER}))");
+        store.prepare_cached(&set_zone)?.execute([&meter, &point])?;
     }
     Ok(())
 }

@@ -41,6 +41,25 @@ fn samples_are_deleted_once_their_period_is_too_old_and_newer_ones_stay() {
 }
 
 #[test]
+fn the_newest_value_of_a_silent_meter_goes_with_its_samples_or_stays_in_its_quarter_hour() {
+    for rollups in [None, Some(Duration::from_hours(24 * 1000))] {
+        let feed = Feed::new();
+        feed.append(&Body::new(0, vec![reading(1, -300 * DAY, 1.0), reading(1, -300 * DAY + 1, 2.0)]));
+        for day in -30..=0_i32 {
+            feed.append(&body(2, i64::from(day) * DAY, f64::from(day)));
+        }
+        let pump = start_with(&feed, Retention { age: Some(Duration::from_hours(24 * 8)), size: None, rollups });
+        drain(&feed, &pump);
+        wait_until_tidy(&feed);
+        stop(&feed, &pump);
+        let newest = rows(&file(&feed), "SELECT value FROM newest ORDER BY meter");
+        let expected: &[&str] = if rollups.is_some() { &["2", "0"] } else { &["0"] };
+        assert_eq!(newest.concat(), expected);
+        assert!(by_time(&feed).len() < 20);
+    }
+}
+
+#[test]
 fn a_store_that_is_filled_with_years_at_once_keeps_no_more_than_retention_wants() {
     let feed = Feed::new();
     for day in -390..=0_i32 {

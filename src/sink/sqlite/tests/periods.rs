@@ -63,8 +63,8 @@ impl Steps {
     }
 }
 
-fn stored(file: &Path) -> Vec<((u8, i64), f64)> {
-    let all = rows(file, "SELECT substr(meter, 1, 2), ts, value FROM samples ORDER BY meter, ts");
+fn stored(file: &Path, view: &str) -> Vec<((u8, i64), f64)> {
+    let all = rows(file, &format!("SELECT substr(meter, 1, 2), ts, value FROM {view} ORDER BY meter, ts"));
     let row = |row: Vec<String>| {
         let second = (row[1].parse::<i64>().unwrap() - NOW_NS) / 1_000_000_000;
         ((u8::from_str_radix(&row[0], 16).unwrap(), second), row[2].parse().unwrap())
@@ -73,7 +73,17 @@ fn stored(file: &Path) -> Vec<((u8, i64), f64)> {
 }
 
 fn is(model: &Model, file: &Path) {
-    assert_eq!(stored(file), model.clone().into_iter().collect::<Vec<_>>());
+    assert_eq!(stored(file, "samples"), model.clone().into_iter().collect::<Vec<_>>());
+    let newest: BTreeMap<_, _> = model.iter().map(|(&(meter, second), value)| (meter, (second, *value))).collect();
+    let newest: Vec<_> = newest.into_iter().map(|(meter, (second, value))| ((meter, second), value)).collect();
+    assert_eq!(stored(file, "newest"), newest);
+    fresh_times_are_listed(file);
+}
+
+/// The list of the fresh samples' times has each of them and no other.
+fn fresh_times_are_listed(file: &Path) {
+    let times = "SELECT DISTINCT meter, ts FROM samples_0 ORDER BY meter, ts";
+    assert_eq!(rows(file, "SELECT meter, ts FROM fresh_times ORDER BY meter, ts"), rows(file, times));
 }
 
 fn number(file: &Path, sql: &str) -> i64 {
@@ -166,6 +176,7 @@ fn a_kill_at_any_step_leaves_each_sample_in_the_store_or_in_its_quarter_hour() {
     let mut sent = 0;
     let is_same = |steps: &Steps, sent: i64| {
         let (_directory, copy) = steps.copy();
+        fresh_times_are_listed(&copy);
         let rolled = number(&copy, "SELECT coalesce(sum(value_count), 0) FROM quarter_hours");
         assert_eq!(number(&copy, "SELECT count(*) FROM samples") + rolled, sent);
         rolled
@@ -246,6 +257,13 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
         let is_search = |line: &&Vec<String>| {
             line[3].contains("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts>? AND ts<?)")
         };
+        // The fresh samples of a meter are found by their times.
+        for part in [
+            "SEARCH fresh USING PRIMARY KEY (meter=? AND ts>? AND ts<?)",
+            "SEARCH data USING PRIMARY KEY (ts=? AND meter=?)",
+        ] {
+            assert!(plan.iter().any(|line| line[3].contains(part)), "{part}: {plan:?}");
+        }
         assert!(!plan.iter().any(|line| line[3].contains("SCAN data")), "{plan:?}");
         i64::try_from(plan.iter().filter(is_search).count()).unwrap()
     };
@@ -257,15 +275,27 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
     assert_eq!(tables_searched(&format!("SELECT * FROM readings {range}")), sealed);
     // Energy looks up the day and the metering point first, then the samples of each quarter-hour.
     let point = format!("WHERE metering_point = '{meter}'");
-    for (view, when) in [("15m", "day"), ("hour", "day"), ("day", "day"), ("month", "month")] {
-        let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM energy_{view} {point} AND {when} = '2026-11'");
+    let views = [
+        ("energy_15m", "day"),
+        ("energy_hour", "day"),
+        ("energy_day", "day"),
+        ("energy_month", "month"),
+        ("gaps", "day"),
+    ];
+    for (view, when) in views {
+        let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM {view} {point} AND {when} = '2026-11'");
         let plan = rows(&store, &sql);
         let has = |what: &str| plan.iter().filter(|line| line[3].contains(what)).count();
         let parts = usize::try_from(2 * sealed).unwrap();
         assert_eq!(has("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts=?)"), parts / 2, "{view}: {plan:?}");
         assert!(has("SEARCH meter_ids USING INDEX meter_ids_by_point (metering_point=?)") > parts, "{view}: {plan:?}");
         assert!(when == "month" || has("SEARCH days USING PRIMARY KEY (day=?)") > parts, "{view}: {plan:?}");
-        assert_eq!(has("SCAN data") + has("SCAN samples") + has("SCAN meter_ids"), 0, "{view}: {plan:?}");
+        let slots = has("SEARCH slots USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
+        // In views of parts of a day also for each step.
+        let expected = parts + usize::from(["energy_15m", "energy_hour"].contains(&view));
+        assert_eq!(slots, expected, "{view}: {plan:?}");
+        let scans = ["SCAN data", "SCAN samples", "SCAN meter_ids", "SCAN fresh", "SCAN slots"].map(&has);
+        assert_eq!(scans, [0; 5], "{view}: {plan:?}");
     }
     for view in ["rollup_hour", "rollup_day"] {
         let plan = plan_of(&store, &format!("SELECT * FROM {view} {point} AND day = '2026-11-20'"));
@@ -274,9 +304,23 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
         assert!(has("SEARCH meter_ids USING INDEX meter_ids_by_point (metering_point=?)"), "{view}: {plan:?}");
         assert!(has("SEARCH days USING PRIMARY KEY (day=?)"), "{view}: {plan:?}");
     }
-    for sealed in plan_of(&store, &format!("SELECT * FROM newest WHERE meter = '{meter}'")) {
-        assert!(!sealed.contains("SCAN samples") && !sealed.contains("SCAN series"), "{sealed}");
+}
+
+#[test]
+fn the_newest_values_of_a_meter_are_searched_in_each_table_and_recent_samples_are_found_by_their_times() {
+    let mut steps = Steps::new();
+    for second in 0..60 {
+        steps.store(&body(1, second, 1.0));
     }
+    let store = file(&steps.feed);
+    let meter = Uuid::from_bytes([1; 16]);
+    for condition in ["meter", "metering_point"] {
+        for line in plan_of(&store, &format!("SELECT * FROM newest WHERE {condition} = '{meter}'")) {
+            assert!(!line.contains("SCAN") || line.contains("SCAN (subquery"), "{line}");
+        }
+    }
+    let recent = plan_of(&store, &format!("SELECT * FROM samples WHERE ts > {NOW_NS}"));
+    assert!(recent.iter().any(|line| line.contains("SCAN fresh")), "{recent:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The views for people: names, newest values, energy, gaps.
+//! The views for people: names, newest values, gaps, days.
 
 use super::*;
 use crate::deliver::Delivery;
@@ -6,20 +6,18 @@ use crate::reading::{Flags, Limits, MeterId, Obis, Sample, UnixNanos};
 use crate::wire::PayloadFormat;
 use crate::wire::batch::{self, Original};
 use crate::wire::meters::{Description, Version, encode};
-use proptest::prelude::*;
 
-const IMPORT: Obis = Obis([1, 0, 1, 8, 0, 255]);
-const QUARTER_HOUR: i64 = 900_000_000_000;
+pub(super) const IMPORT: Obis = Obis([1, 0, 1, 8, 0, 255]);
 
-fn meter(number: u8) -> MeterId {
+pub(super) fn meter(number: u8) -> MeterId {
     MeterId::from(Uuid::from_bytes([number; 16]))
 }
 
-fn time(text: &str) -> i64 {
+pub(super) fn time(text: &str) -> i64 {
     i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap()
 }
 
-fn append(feed: &Feed, samples: &[(u8, Obis, i64, f64)]) {
+pub(super) fn append(feed: &Feed, samples: &[(u8, Obis, i64, f64)]) {
     let readings = samples
         .iter()
         .map(|&(number, obis, at, value)| (meter(number), UnixNanos(at), Flags::NONE, [Sample { obis, value }]));
@@ -27,7 +25,7 @@ fn append(feed: &Feed, samples: &[(u8, Obis, i64, f64)]) {
     feed.append_as("acme", Verdict::Deliverable, PayloadFormat::ReadingBatch.number(), &payload);
 }
 
-fn describe(feed: &Feed, number: u8, point: &str, time_zone: &str) {
+pub(super) fn describe(feed: &Feed, number: u8, point: &str, time_zone: &str) {
     let description = Description {
         name: format!("Meter {number}"),
         serial: format!("63-{number}"),
@@ -46,19 +44,19 @@ fn describe(feed: &Feed, number: u8, point: &str, time_zone: &str) {
 }
 
 /// Samples of another meter, newer than all others, so that the others are sealed.
-fn append_others(feed: &Feed) {
+pub(super) fn append_others(feed: &Feed) {
     let power = Obis([1, 0, 1, 7, 0, 255]);
     append(feed, &(0..50).map(|second| (99, power, NOW_NS + second, 1.0)).collect::<Vec<_>>());
 }
 
 /// Of samples that are a few hours old only quarter-hours are kept.
-fn quarter_hours_only() -> Retention {
+pub(super) fn quarter_hours_only() -> Retention {
     let hours = |hours| Some(Duration::from_hours(hours));
     Retention { age: hours(1), size: None, rollups: hours(24 * 1000) }
 }
 
 /// Stores everything there is, does all steps on the tables, and stops.
-fn store_keeping(feed: &Feed, retention: Retention) {
+pub(super) fn store_keeping(feed: &Feed, retention: Retention) {
     let mut sink = Sqlite::new("sqlite", file(feed), feed.clock.clone()).keeping(retention);
     sink.rewind(feed.journal.position(Sequence(1))).unwrap();
     let mut reader = feed.journal.reader(Sequence(1)).unwrap();
@@ -74,111 +72,6 @@ fn store_keeping(feed: &Feed, retention: Retention) {
         .unwrap();
     }
     while sink.settle(true).unwrap().wake_at.is_some() {}
-}
-
-/// The rows of an energy view, in the form of the files.
-fn energy(store: &Path, view: &str) -> Vec<String> {
-    let sql = format!(
-        "SELECT '{view}', metering_point, start_local, end_local, round(amount, 6), iif(estimated, 'estimated', 'measured')
-         FROM energy_{view} ORDER BY metering_point, register, start_utc"
-    );
-    rows(store, &sql).into_iter().map(|row| row.join(",")).collect()
-}
-
-#[test]
-fn energy_is_calculated_as_the_vectors_say_from_fresh_and_sealed_samples_and_quarter_hours() {
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/energy");
-    let mut cases = 0;
-    for entry in std::fs::read_dir(files).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        for (tables, retention) in [("fresh", None), ("sealed", None), ("rollups", Some(quarter_hours_only()))] {
-            let feed = Feed::new();
-            let (mut zone, mut views, mut samples, mut expected) = ("", Vec::new(), Vec::new(), Vec::new());
-            for line in text.lines().filter(|line| !line.starts_with('#')) {
-                match line.split(',').collect::<Vec<_>>()[..] {
-                    ["zone", name] => zone = name,
-                    ["views", ref names @ ..] => views = names.to_vec(),
-                    ["meter", number, point] => describe(&feed, number.parse().unwrap(), point, zone),
-                    ["sample", number, at, value] => {
-                        samples.push((number.parse().unwrap(), IMPORT, time(at), value.parse().unwrap()));
-                    }
-                    _ => expected.push(line.to_owned()),
-                }
-            }
-            append(&feed, &samples);
-            if tables != "fresh" {
-                append_others(&feed);
-            }
-            store_keeping(&feed, retention.unwrap_or_default());
-            let counted = |sql| rows(&file(&feed), sql)[0][0].parse::<usize>().unwrap();
-            let periods = counted("SELECT count(*) FROM periods");
-            assert!(tables == "fresh" || periods > 1 || counted("SELECT count(*) FROM rollups") > 0);
-            assert!(tables != "rollups" || counted("SELECT count(*) FROM samples WHERE meter NOT LIKE '63%'") == 0);
-            let found: Vec<_> = views.iter().flat_map(|view| energy(&file(&feed), view)).collect();
-            assert_eq!(found, expected, "{} {tables}", path.display());
-            cases += 1;
-        }
-    }
-    assert_eq!(cases, 45);
-}
-
-/// Values of a counter over a day from its start to its end: at most quarter-hours, and between.
-fn any_day() -> impl Strategy<Value = Vec<(i64, f64)>> {
-    let between = prop::option::of((1..QUARTER_HOUR, 0.0..1.0_f64));
-    let step = (0.0..5000.0_f64, between, prop::bool::weighted(0.8));
-    prop::collection::vec(step, 96).prop_map(|steps| {
-        let mut value = 1e6;
-        let mut samples = vec![(0, value)];
-        for (number, (rise, between, is_read)) in (0_i64..).zip(steps) {
-            if let Some((after, part)) = between {
-                samples.push((number * QUARTER_HOUR + after, value + rise * part));
-            }
-            value += rise;
-            if is_read || number == 95 {
-                samples.push(((number + 1) * QUARTER_HOUR, value));
-            }
-        }
-        samples
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
-
-    #[test]
-    fn the_quarter_hours_and_the_hours_of_a_day_add_up_to_it(day in any_day()) {
-        let feed = Feed::new();
-        describe(&feed, 1, "house-1", "Asia/Kathmandu");
-        let start_of_day = time("2026-11-20T00:00:00+05:45");
-        let sample = |&(after, value): &(i64, f64)| (1, IMPORT, start_of_day + after, value);
-        append(&feed, &day.iter().map(sample).collect::<Vec<_>>());
-        store_all(&feed);
-        let total = day.last().unwrap().1 - day[0].1;
-        for (view, count) in [("15m", "96"), ("hour", "24"), ("day", "1")] {
-            let sql = format!("SELECT count(*), sum(amount) FROM energy_{view}");
-            let [row] = &rows(&file(&feed), &sql)[..] else { panic!("one row") };
-            prop_assert_eq!(&row[0][..], count, "{}", view);
-            let sum: f64 = row[1].parse().unwrap();
-            prop_assert!((sum - total).abs() < 1e-3, "{}: {} is not {}", view, sum, total);
-        }
-    }
-}
-
-#[test]
-fn only_counters_have_energy_and_each_has_its_unit() {
-    let feed = Feed::new();
-    let (gas, volatile, power) =
-        (Obis([7, 0, 3, 0, 0, 255]), Obis([0, 0, 128, 26, 0, 255]), Obis([1, 0, 1, 7, 0, 255]));
-    for obis in [IMPORT, gas, volatile, power] {
-        let at = |minutes: i64| time("2026-11-20T10:00:00Z") + minutes * 60_000_000_000;
-        append(&feed, &[(1, obis, at(0), 1.0), (1, obis, at(15), 3.0)]);
-    }
-    store_all(&feed);
-    let sql = "SELECT metering_point, register_name, amount, unit FROM energy_15m ORDER BY register";
-    let point = meter(1).to_string();
-    let row = |name: &str, unit: &str| [point.clone(), name.to_owned(), "2".to_owned(), unit.to_owned()];
-    assert_eq!(rows(&file(&feed), sql), [row("active energy import", "Wh"), row("gas volume", "m3")]);
 }
 
 #[test]
@@ -234,9 +127,44 @@ fn a_gap_is_listed_on_each_day_that_it_touches() {
         append(&feed, &[(1, IMPORT, time(at), 1.0)]);
     }
     store_all(&feed);
-    let found = rows(&file(&feed), "SELECT day, start_utc, end_utc, minutes FROM gaps ORDER BY day");
-    let gap = |day: &str| [day, "2026-11-18T23:30:00.000Z", "2026-11-19T00:15:00.000Z", "45"].map(str::to_owned);
+    let found = rows(
+        &file(&feed),
+        "SELECT register, register_name, day, month, start_utc, end_utc, minutes FROM gaps WHERE end_utc IS NOT NULL
+         ORDER BY day",
+    );
+    let times = ["2026-11", "2026-11-18T23:30:00.000Z", "2026-11-19T00:15:00.000Z", "45"];
+    let gap = |day| [&["1-0:1.8.0*255", "active energy import", day][..], &times[..]].concat();
     assert_eq!(found, [gap("2026-11-18"), gap("2026-11-19")]);
+}
+
+#[test]
+fn a_meter_that_is_silent_now_has_an_open_gap_unless_another_one_has_followed() {
+    let feed = Feed::new();
+    // The view compares with the real time.
+    feed.clock.set_offset(0);
+    let minutes_ago = |minutes: i64| feed.clock.now().0 - minutes * 60_000_000_000;
+    for (number, point) in (1..).zip(["house-1", "house-2", "house-3", "house-3"]) {
+        describe(&feed, number, point, "");
+        append(&feed, &[(number, IMPORT, minutes_ago(200), 1.0)]);
+    }
+    // The first is silent, the second has a closed gap, the third was exchanged for the fourth, which begins at once.
+    for (number, minutes) in [(1, 180), (2, 180), (2, 100), (3, 180), (4, 175), (4, 150), (4, 125), (4, 100)] {
+        append(&feed, &[(number, IMPORT, minutes_ago(minutes), 2.0)]);
+    }
+    for (minutes, number) in [75, 50, 25, 0].into_iter().flat_map(|minutes| [(minutes, 2), (minutes, 4)]) {
+        append(&feed, &[(number, IMPORT, minutes_ago(minutes), 3.0)]);
+    }
+    for tables in ["fresh", "sealed"] {
+        if tables == "sealed" {
+            let power = Obis([1, 0, 1, 7, 0, 255]);
+            let later = minutes_ago(-10);
+            append(&feed, &(0..50).map(|second| (99, power, later + second, 1.0)).collect::<Vec<_>>());
+        }
+        store_all(&feed);
+        let sql = "SELECT DISTINCT name, end_utc IS NULL, minutes >= 179 FROM gaps ORDER BY 1";
+        let found = rows(&file(&feed), sql);
+        assert_eq!(found, [["Meter 1", "1", "1"], ["Meter 2", "0", "0"]], "{tables}");
+    }
 }
 
 #[test]
