@@ -121,7 +121,8 @@ fn configuration(
          path = \"/smart-me\"\nusername = \"{ACCOUNT}\"\npassword_env = \"{PASSWORD_VARIABLE}\"\n\
          [[smart_me]]\naccount = \"{ACCOUNT}\"\nurl = \"{cloud}\"\napi_key_env = \"{KEY_VARIABLE}\"\n\
          public_url = \"http://{listen}\"\nreconcile = true\n\
-         [admin]\nlisten = \"127.0.0.1:0\"\n[sink.sqlite]\n",
+         [admin]\nlisten = \"127.0.0.1:0\"\n[sink.sqlite]\n\
+         keep = \"30d\"\nkeep_rollups = \"3650d\"\n",
         arguments.data.display().to_string()
     );
     if let Some(url) = &arguments.questdb {

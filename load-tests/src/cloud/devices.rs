@@ -8,6 +8,8 @@ const SECOND_NS: i64 = 1_000_000_000;
 /// A quarter-hour, at which devices store.
 pub(super) const SLOT_NS: i64 = 900 * SECOND_NS;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
+/// By how much a wrong counter is too high, in Wh.
+const TOO_MUCH: f64 = 1000.0;
 const EXPORT: [u8; 6] = [1, 0, 2, 8, 0, 255];
 /// Signed: export is negative.
 const POWER: [u8; 6] = [1, 0, 1, 7, 0, 255];
@@ -84,6 +86,10 @@ pub struct CloudDevice {
     pub lacks: Vec<(i64, i64)>,
     /// Time ranges whose quarter-hours the webhook loses, in the same form.
     pub lost: Vec<(i64, i64)>,
+    /// Stored quarter-hours that it sends at the first registration; `None` for the sender's number of them.
+    pub stored: Option<u16>,
+    /// A quarter-hour that it first sends with a wrong value, and once more at the next turn.
+    pub corrects: Option<i64>,
     /// Whether it is offline: it measures and stores, and sends nothing.
     pub is_offline: bool,
 }
@@ -105,6 +111,8 @@ impl CloudDevice {
             silent_since: None,
             lacks,
             lost: Vec::new(),
+            stored: None,
+            corrects: None,
             is_offline: false,
         }
     }
@@ -136,6 +144,15 @@ impl CloudDevice {
     /// Its reading at a time.
     pub(super) fn reading(&self, time_ns: i64) -> Reading {
         Reading { meter: *self.id.as_bytes(), time_ns, values: self.values(time_ns) }
+    }
+
+    /// Its reading at a time with a wrong counter.
+    pub(super) fn wrong_reading(&self, time_ns: i64) -> Reading {
+        let mut reading = self.reading(time_ns);
+        for (_, value) in reading.values.iter_mut().filter(|(code, _)| *code == ENERGY) {
+            *value += TOO_MUCH;
+        }
+        reading
     }
 
     /// Whether the webhook loses its measurement of that time.

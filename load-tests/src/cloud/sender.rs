@@ -10,7 +10,7 @@ use super::registrations::CloudRegistration;
 use super::state::State;
 use crate::body::{Body, Reading};
 use crate::sender::{Connection, Target};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -103,6 +103,7 @@ impl CloudSender {
             how,
             shared: for_thread,
             sent_until: HashMap::new(),
+            correcting: HashSet::new(),
             connections: HashMap::new(),
             repeats: VecDeque::new(),
         };
@@ -170,6 +171,8 @@ struct SenderState {
     shared: Arc<Shared>,
     /// The last quarter-hour of each device that was sent, or lost.
     sent_until: HashMap<Uuid, i64>,
+    /// Devices that have sent a wrong value and correct it next.
+    correcting: HashSet<Uuid>,
     /// Posts to repeat, by registration.
     connections: HashMap<Uuid, (Target, Connection)>,
     repeats: VecDeque<(CloudRegistration, Body)>,
@@ -198,10 +201,10 @@ impl SenderState {
         }
     }
 
-    /// A device and its quarter-hours that are due.
-    fn due(&mut self, device: CloudDevice, now_ns: i64, is_registered: bool) -> (CloudDevice, Vec<i64>) {
+    /// A device and its readings of quarter-hours that are due.
+    fn due(&mut self, device: CloudDevice, now_ns: i64, is_registered: bool) -> (CloudDevice, Vec<Reading>) {
         let last = now_ns.div_euclid(SLOT_NS) * SLOT_NS;
-        let begins = last - i64::from(self.how.stored) * SLOT_NS;
+        let begins = last - i64::from(device.stored.unwrap_or(self.how.stored)) * SLOT_NS;
         if !is_registered && !self.sent_until.contains_key(&device.id) {
             return (device, Vec::new());
         }
@@ -211,18 +214,24 @@ impl SenderState {
         }
         let times = std::iter::successors(Some(*until + SLOT_NS), |time| Some(time + SLOT_NS));
         let times = times.take_while(|time| *time <= last).filter(|time| !device.is_offline && !device.loses(*time));
-        let times = times.collect();
+        let mut readings = Vec::new();
+        if self.correcting.remove(&device.id) {
+            readings.extend(device.corrects.map(|time| device.reading(time)));
+        }
+        for time in times {
+            let is_wrong = device.corrects == Some(time) && self.correcting.insert(device.id);
+            readings.push(if is_wrong { device.wrong_reading(time) } else { device.reading(time) });
+        }
         *until = (*until).max(last);
-        (device, times)
+        (device, readings)
     }
 
-    fn post_all(&mut self, registration: &CloudRegistration, due: &[(CloudDevice, Vec<i64>)], now_ns: i64) {
+    fn post_all(&mut self, registration: &CloudRegistration, due: &[(CloudDevice, Vec<Reading>)], now_ns: i64) {
         let is_wanted = |device: &CloudDevice| registration.kind != 1 || registration.meter == Some(device.id);
         let wanted: Vec<_> = due.iter().filter(|(device, _)| is_wanted(device)).collect();
         let live_ns = now_ns - now_ns.rem_euclid(100);
         for devices in wanted.chunks(self.how.devices_per_post.max(1)) {
-            let stored = devices.iter().flat_map(|(device, times)| times.iter().map(|time| device.reading(*time)));
-            let stored: Vec<Reading> = stored.collect();
+            let stored: Vec<Reading> = devices.iter().flat_map(|(_, stored)| stored.iter().cloned()).collect();
             let online = devices.iter().filter(|(device, _)| !device.is_offline);
             let live: Vec<Reading> = online.map(|(device, _)| device.reading(live_ns)).collect();
             for readings in stored.chunks(READINGS_MAX).chain(live.chunks(READINGS_MAX)) {

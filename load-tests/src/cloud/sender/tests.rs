@@ -139,6 +139,28 @@ fn what_is_lost_on_its_way_is_not_posted() {
 }
 
 #[test]
+fn a_device_may_have_more_history_than_others_and_corrects_a_value_once() {
+    let harness = harness(SenderOptions { stored: 1, ..SenderOptions::default() }, "200 OK");
+    harness.cloud.change_account("a", |account| {
+        account.devices[0].stored = Some(3);
+        account.devices[0].corrects = Some(START - SLOT_NS);
+    });
+    harness.register(|_| {});
+    harness.turn();
+    harness.turn();
+    assert_eq!(harness.quarter_hours(), [-2, -1, 0, -1]);
+    let is_corrected =
+        |item: &&crate::proto::smart_me::DeviceData| device(item) == 1 && time_ns(item) == START - SLOT_NS;
+    let values = |(_, _, body): (usize, String, Vec<u8>)| {
+        let array = DeviceDataArray::decode(&body[..]).unwrap();
+        array.device_data_items.iter().filter(is_corrected).map(|item| item.device_values.clone()).collect::<Vec<_>>()
+    };
+    let values: Vec<_> = harness.receiver.requests().into_iter().flat_map(values).collect();
+    assert_eq!(values.len(), 2);
+    assert_ne!(values[0], values[1]);
+}
+
+#[test]
 fn a_refused_post_is_repeated_only_where_that_is_switched_on() {
     for repeats in [false, true] {
         let harness =
