@@ -89,22 +89,22 @@ CREATE TABLE unused (
 ) STRICT;
 
 -- Periods whose samples are being moved to quarter-hours (keep_rollups), if there are any: those before `until`. Of the
--- first one, the samples before the key that were received up to `received` are moved.
+-- first one, the samples before the key that came with records before `next` are moved.
 CREATE TABLE expiring (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   until INTEGER NOT NULL,
   meter INTEGER NOT NULL,
   obis INTEGER NOT NULL,
   ts INTEGER NOT NULL,
-  received INTEGER NOT NULL
+  next INTEGER NOT NULL
 ) STRICT;
--- The samples from before `until` that were received up to `received` were moved. They are not stored again.
+-- The samples from before `until` that came with records before `next` were moved. They are not stored again.
 CREATE TABLE rolled_up (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   until INTEGER NOT NULL,
-  received INTEGER NOT NULL
+  next INTEGER NOT NULL
 ) STRICT;
-INSERT INTO rolled_up VALUES (1, -9223372036854775808, 0);
+INSERT INTO rolled_up VALUES (1, -9223372036854775808, 1);
 
 -- Quarter-hours of samples that retention deleted (keep_rollups). Read the view `quarter_hours`.
 CREATE TABLE rollups (
@@ -207,9 +207,9 @@ CREATE TABLE cursor (
   generation INTEGER NOT NULL,
   checkpointed INTEGER NOT NULL, -- the database without its log has at least this generation
   schema_version INTEGER NOT NULL, -- of SQLite, which a rearranged copy (VACUUM) increments
-  received INTEGER NOT NULL        -- the latest time of receipt of a sample
+  newest INTEGER NOT NULL          -- the largest value of `next` in this journal: it is smaller in a replay
 ) STRICT;
-INSERT INTO cursor VALUES (1, '', 1, abs(random() / 16) + 1, 0, 0, 0);
+INSERT INTO cursor VALUES (1, '', 1, abs(random() / 16) + 1, 0, 0, 1);
 
 -- Meter descriptions, one row per version. The key is the meter and the start of the version.
 CREATE TABLE meters (

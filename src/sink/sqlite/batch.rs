@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) flags: Flags,
     /// Index in [`Batch::sources`].
     pub(super) source: u32,
+    /// Of its record.
+    pub(super) sequence: Sequence,
 }
 
 /// Rows of whole records, in journal order.
@@ -54,6 +56,7 @@ impl Batch {
                     received,
                     flags: reading.flags,
                     source,
+                    sequence: delivery.record.sequence,
                 });
             }
         }

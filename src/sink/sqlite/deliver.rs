@@ -21,8 +21,8 @@ use uuid::Uuid;
 const TRANSACTION_AGE_MAX: Duration = Duration::from_millis(200);
 /// Time between checks of the store's files while nothing is committed.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// Steps on the tables after a commit while the database is beyond `keep_size` and samples are moved to quarter-hours:
-/// together they delete more samples than a commit adds.
+/// Steps on the tables after a commit while the database is beyond `keep_size`: together they delete more samples than
+/// a commit adds.
 const STEPS_BEYOND_SIZE: usize = 3;
 /// Time between attempts to empty a large log while readers prevent it: each waits for them up to a second.
 const LOG_TRIED_EVERY: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(10) };

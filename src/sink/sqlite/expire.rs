@@ -31,7 +31,7 @@ pub(super) fn begin(
     if keeps_rollups {
         tracing::info!(%before, "samples before this time are moved to quarter-hours, as sink.sqlite.keep and keep_size want");
         let Key { meter, obis, ts } = Key::FIRST;
-        let sql = "INSERT INTO expiring (id, until, meter, obis, ts, received) VALUES (1, ?1, ?2, ?3, ?4, 0)
+        let sql = "INSERT INTO expiring (id, until, meter, obis, ts, next) VALUES (1, ?1, ?2, ?3, ?4, 1)
                    ON CONFLICT DO UPDATE SET until = excluded.until";
         return store.execute(sql, params![first_kept.start, meter, obis, ts]).map(drop);
     }
@@ -64,14 +64,14 @@ pub(super) fn step(store: &Connection, periods: &Periods, expiring: Expiring) ->
 }
 
 fn note_moved(store: &Connection, Key { meter, obis, ts }: Key) -> rusqlite::Result<()> {
-    let sql = "UPDATE expiring SET meter = ?1, obis = ?2, ts = ?3, received = (SELECT received FROM cursor)";
+    let sql = "UPDATE expiring SET meter = ?1, obis = ?2, ts = ?3, next = (SELECT newest FROM cursor)";
     store.execute(sql, params![meter, obis, ts]).map(drop)
 }
 
 /// Removes the first period, of which no sample is left.
 fn finish(store: &Connection, first: Period, second: Period, expiring: Expiring) -> rusqlite::Result<()> {
     periods::remove(store, first, true)?;
-    let sql = "UPDATE rolled_up SET until = ?1, received = (SELECT received FROM cursor)";
+    let sql = "UPDATE rolled_up SET until = ?1, next = (SELECT newest FROM cursor)";
     store.execute(sql, [second.start])?;
     if second.start < expiring.until {
         note_moved(store, Key::FIRST)?;

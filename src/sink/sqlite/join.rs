@@ -29,7 +29,7 @@ pub(super) fn due(periods: &Periods, keep: &Keep) -> Option<Run> {
     let is_small = |run: &Run| keep.rows_max().is_none_or(|rows| run.rows() <= rows);
     let is_wanted = |run: &Run| run.joins == 0 || all.len() > TABLES_JOINED_ONCE;
     let regular = runs().find(|run| run.is_of_one_size && is_wanted(run) && is_short(run) && is_small(run));
-    regular.or_else(|| runs().filter(|_| all.len() > TABLES).min_by_key(|run| run.joins))
+    regular.or_else(|| runs().filter(|_| periods.all().len() > TABLES).min_by_key(|run| run.joins))
 }
 
 /// Neighbouring periods to join.

@@ -67,7 +67,7 @@ pub(super) struct Keep {
     retention: Retention,
     /// The time of the newest sample stored since the start.
     newest: Option<UnixNanos>,
-    /// Whether the samples stored last are the ones received last of all.
+    /// Whether the samples stored last are of the newest record that ever was stored.
     is_at_end: bool,
 }
 
@@ -76,12 +76,10 @@ impl Keep {
         Self { retention, ..Self::default() }
     }
 
-    /// Notes the time of the newest of the samples that were stored, and whether samples that were received later were
-    /// stored before.
+    /// Notes the time of the newest of the samples that were stored, and whether later records were stored
+    /// before.
     pub(super) fn stored(&mut self, newest: Option<UnixNanos>, is_replay: bool) {
-        if newest.is_some() {
-            self.is_at_end = !is_replay;
-        }
+        self.is_at_end = !is_replay;
         self.newest = self.newest.max(newest);
     }
 

@@ -8,6 +8,7 @@
 //! Invariants: the periods are disjoint and cover all times, so a key has one place at any time, and
 //! no key is visible twice. Every change of the periods is one transaction with the views over them.
 
+use crate::journal::Sequence;
 use crate::reading::UnixNanos;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -65,8 +66,8 @@ pub(super) struct Expiring {
     pub(super) until: i64,
     /// The samples of the first period before this key
     pub(super) moved: Key,
-    /// that were received up to this time are moved.
-    pub(super) received: i64,
+    /// that came with records before this one are moved.
+    pub(super) next: i64,
 }
 
 /// The periods of a store, from the oldest to the fresh one.
@@ -75,7 +76,7 @@ pub(super) struct Periods {
     all: Vec<Period>,
     pub(super) joining: Option<Joining>,
     pub(super) expiring: Option<Expiring>,
-    /// The samples from before the first time that were received up to the second were moved to quarter-hours.
+    /// The samples from before this time that came with records before this one were moved to quarter-hours.
     moved: (i64, i64),
 }
 
@@ -93,12 +94,12 @@ impl Periods {
             let copied = Key { meter: row.get(4)?, obis: row.get(5)?, ts: row.get(6)? };
             Ok(Joining { target: period(row)?, until: row.get(3)?, copied })
         });
-        let sql = "SELECT until, meter, obis, ts, received FROM expiring";
+        let sql = "SELECT until, meter, obis, ts, next FROM expiring";
         let expiring = store.query_row(sql, [], |row| {
             let moved = Key { meter: row.get(1)?, obis: row.get(2)?, ts: row.get(3)? };
-            Ok(Expiring { until: row.get(0)?, moved, received: row.get(4)? })
+            Ok(Expiring { until: row.get(0)?, moved, next: row.get(4)? })
         });
-        let sql = "SELECT until, received FROM rolled_up";
+        let sql = "SELECT until, next FROM rolled_up";
         let moved = store.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Self { all, joining: joining.optional()?, expiring: expiring.optional()?, moved })
     }
@@ -121,11 +122,12 @@ impl Periods {
 
     /// Whether this sample is in its quarter-hour already, so that it comes again. `place` is of its period.
     ///
-    /// The journal is in the order of receipt. So of a time whose samples were moved, those that were received later
-    /// are late, and the others are the same again.
-    pub(super) fn is_moved(&self, place: usize, key: Key, received: i64) -> bool {
-        (key.ts < self.moved.0 && received <= self.moved.1)
-            || (place == 0 && self.expiring.is_some_and(|it| key < it.moved && received <= it.received))
+    /// Of a time whose samples were moved, a sample of a later record is late, and one of an earlier record is the
+    /// same again.
+    pub(super) fn is_moved(&self, place: usize, key: Key, record: Sequence) -> bool {
+        let record = i64::try_from(record.0).unwrap_or(i64::MAX);
+        (key.ts < self.moved.0 && record < self.moved.1)
+            || (place == 0 && self.expiring.is_some_and(|it| key < it.moved && record < it.next))
     }
 
     /// The place in [`Self::all`] of samples measured at this time.

@@ -19,6 +19,8 @@ const STEP_ROWS: i64 = if cfg!(test) { 5 } else { 100_000 };
 const STEP_SERIES: i64 = if cfg!(test) { 2 } else { 2_000 };
 /// Where quarter-hours take too much of the store's size, the oldest of this number of parts of their time is deleted.
 const PARTS: i64 = 8;
+/// Quarter-hours, the first by meter and register, of which the oldest tells where their time begins.
+const ROWS_ASKED: i64 = 10_000;
 /// Time between two searches for quarter-hours that are too old.
 const TRIM_EVERY_NS: i64 = 24 * 3600 * 1_000_000_000;
 
@@ -89,7 +91,7 @@ pub(super) fn clear(store: &Connection) -> rusqlite::Result<()> {
         return store.execute("UPDATE rollup_search SET number = number - ?1", [rows]).map(drop);
     }
     store.execute("UPDATE rollup_search SET oldest = 0, meter = NULL, obis = NULL, number = 0", [])?;
-    store.execute("UPDATE rolled_up SET until = ?1, received = 0", [i64::MIN])?;
+    store.execute("UPDATE rolled_up SET until = ?1, next = 1", [i64::MIN])?;
     tracing::info!("the quarter-hours of deleted samples were deleted, because sink.sqlite.keep_rollups is not set");
     Ok(())
 }
@@ -131,9 +133,9 @@ pub(super) fn number(store: &Connection) -> rusqlite::Result<i64> {
     store.prepare_cached("SELECT number FROM rollup_search")?.query_row([], |row| row.get(0))
 }
 
-/// The end of the oldest eighth of the quarter-hours that may be left before the time `end`. It is later with every
-/// search.
+/// The end of the oldest eighth of the quarter-hours before the time `end`. It is later with every search.
 pub(super) fn oldest_part(store: &Connection, end: i64) -> rusqlite::Result<i64> {
-    let searched: i64 = store.query_row("SELECT oldest FROM rollup_search", [], |row| row.get(0))?;
-    Ok(searched.saturating_add((end.saturating_sub(searched) / PARTS).max(QUARTER_HOUR_NS)))
+    let sql = "SELECT max(oldest, coalesce((SELECT min(ts) FROM (SELECT ts FROM rollups LIMIT ?1)), oldest)) FROM rollup_search";
+    let begin: i64 = store.query_row(sql, [ROWS_ASKED], |row| row.get(0))?;
+    Ok(begin.saturating_add((end.saturating_sub(begin) / PARTS).max(QUARTER_HOUR_NS)))
 }

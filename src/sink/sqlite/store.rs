@@ -159,12 +159,12 @@ impl Store {
         Ok(Some(expired))
     }
 
-    /// Whether samples are being moved to quarter-hours and the database is larger than retention wants.
+    /// Whether the database is larger than retention wants.
     ///
     /// # Errors
     /// When its size cannot be read.
     pub(super) fn is_beyond_size(&self, keep: &Keep) -> Result<bool, SinkError> {
-        let Some(size) = keep.size().filter(|_| self.periods.expiring.is_some()) else { return Ok(false) };
+        let Some(size) = keep.size() else { return Ok(false) };
         file::used_bytes(&self.connection).map(|used| used > size).map_err(|error| self.failed(&error))
     }
 

@@ -26,8 +26,8 @@ const UPSERT_VERSION: &str = "
      ?23, ?24, ?25, ?26)";
 const SET_CURSOR: &str = "
     UPDATE cursor SET journal = ?1, next = ?2, generation = generation + 1, checkpointed = ?3,
-    schema_version = (SELECT schema_version FROM pragma_schema_version), received = max(received, ?4)
-    RETURNING generation, received > ?4";
+    schema_version = (SELECT schema_version FROM pragma_schema_version),
+    newest = CASE WHEN journal = ?1 THEN max(newest, ?2) ELSE ?2 END RETURNING generation, newest > ?2";
 const SET_GENERATION: &str = "
     UPDATE cursor SET generation = ?1, checkpointed = ?2,
     schema_version = (SELECT schema_version FROM pragma_schema_version)";
@@ -53,7 +53,7 @@ pub(super) struct Committed {
     pub(super) fresh: usize,
     /// Keys whose value changed.
     pub(super) corrections: u64,
-    /// Whether samples that were received later were stored before.
+    /// Whether later records of the journal were stored before.
     pub(super) is_replay: bool,
     /// The store's generation.
     pub(super) generation: i64,
@@ -141,12 +141,9 @@ pub(super) fn commit(
         transaction.prepare_cached(TRIM_CORRECTIONS)?.execute([after - CORRECTIONS_MAX])?;
     }
     let next = i64::try_from(cursor.next.0).unwrap_or(i64::MAX);
-    let received = batch.rows().iter().map(|row| row.received.0).max().unwrap_or_default();
     let (generation, is_replay) = transaction
         .prepare_cached(SET_CURSOR)?
-        .query_row(params![cursor.journal.to_string(), next, checkpointed, received], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        .query_row(params![cursor.journal.to_string(), next, checkpointed], |row| Ok((row.get(0)?, row.get(1)?)))?;
     transaction.commit()?;
     Ok(Committed { rows: rows.len(), fresh, corrections: after.abs_diff(before), is_replay, generation })
 }
@@ -196,7 +193,7 @@ fn rows(
         let obis = dictionaries.codes.number(store, row.obis, || register(row.obis))?;
         dictionaries.series.add(store, meter, obis)?;
         let (place, key) = (periods.place_of(row.at), Key { meter, obis, ts: row.at.0 });
-        if periods.is_moved(place, key, row.received.0) {
+        if periods.is_moved(place, key, row.sequence) {
             continue;
         }
         rows.push(Row {
