@@ -142,7 +142,8 @@ impl Site {
     /// When it is no JSON object, or of another location.
     pub fn learn(&mut self, bytes: &[u8]) -> Result<(), MessageError> {
         let members = Members::read(text_of(bytes)?)?;
-        let id = members.string("serviceLocationId").ok_or(MessageError::Shape("a description of a location"))?;
+        let id = members.get("serviceLocationId").filter(|id| !matches!(id, Scalar::Nested(_)));
+        let id = id.ok_or(MessageError::Shape("a description of a location"))?.text().into_owned();
         if !self.id.is_empty() && self.id != id {
             return Err(MessageError::Shape("about the location that was asked for"));
         }

@@ -369,6 +369,8 @@ fn the_kept_metering_configuration_gives_the_same_transformers_and_holds_no_logi
 fn a_description_of_another_location_is_refused() {
     let mut site = site();
     assert!(site.learn(b"{\"serviceLocationId\":1,\"name\":\"x\"}").is_err());
+    // It could not be kept.
+    assert!(Site::default().learn(b"{\"serviceLocationId\":{},\"sensors\":[]}").is_err());
     assert_eq!(site.name, "Workshop");
 }
 
@@ -577,6 +579,8 @@ proptest! {
         let mut site = Site::default();
         site.learn(&bytes).ok();
         site.transformers().own_meters().count();
+        let kept = Site::of_context(Public::of_uuid(UUID.parse().unwrap()), site.context().as_deref()).unwrap();
+        prop_assert_eq!(kept.transformers(), site.transformers());
     }
 }
 
