@@ -4,8 +4,10 @@
 //! values, prints `ready`, and waits for a line on standard input. Then each monitor publishes every second, spread
 //! over the second, whether the broker keeps up or not (QoS 1, 20 channels). The file gets the time and the
 //! total power of each message that is the first of its ten seconds; the power is unique.
+//! `backlog PORT MONITORS ROUNDS`: the same, and then that number of messages of each monitor as fast as the broker takes
+//! them.
 //! `count PORT`: prints the number of live values received, and of those that the broker sent again, every
-//! second.
+//! 50 ms.
 
 use meterline_load::smappee::{Generation, Monitor};
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
@@ -23,6 +25,8 @@ const CHANNELS: u32 = 20;
 const IN_FLIGHT: u16 = 10_000;
 /// The default thinning keeps the first message of each monitor in this many seconds.
 const INTERVAL: i64 = 10;
+/// Time between two lines of the count.
+const SHOWN_EVERY: Duration = Duration::from_millis(50);
 /// The longest wait for the broker.
 const BROKER_WAIT: Duration = Duration::from_secs(120);
 
@@ -45,10 +49,14 @@ fn main() -> ExitCode {
 async fn run(arguments: &[&str]) -> Outcome {
     match *arguments {
         ["publish", port, monitors, seconds, file] => {
-            publish(port.parse()?, monitors.parse()?, seconds.parse()?, file).await
+            publish(port.parse()?, monitors.parse()?, seconds.parse()?, Some(file)).await
         }
+        ["backlog", port, monitors, rounds] => publish(port.parse()?, monitors.parse()?, rounds.parse()?, None).await,
         ["count", port] => count(port.parse()?).await,
-        _ => Err("usage: meterline-monitors publish PORT MONITORS SECONDS FILE | count PORT".into()),
+        _ => Err(
+            "usage: meterline-monitors publish PORT MONITORS SECONDS FILE | backlog PORT MONITORS ROUNDS | count PORT"
+                .into(),
+        ),
     }
 }
 
@@ -109,7 +117,8 @@ async fn acknowledge(mut connection: EventLoop, acknowledged: Arc<AtomicUsize>) 
     }
 }
 
-async fn publish(port: u16, monitors: u32, seconds: i64, file: &str) -> Outcome {
+/// With a file once a second, without one at once.
+async fn publish(port: u16, monitors: u32, seconds: i64, file: Option<&str>) -> Outcome {
     let monitors: Vec<Monitor> =
         (0..monitors).map(|number| Monitor::new(Generation::Second, number, CHANNELS)).collect();
     let mut publishers = Publishers::start(port);
@@ -135,7 +144,7 @@ async fn publish(port: u16, monitors: u32, seconds: i64, file: &str) -> Outcome 
         for (number, monitor) in monitors.iter().enumerate() {
             let due = due + step * u32::try_from(number)?;
             // The timer has a resolution of a millisecond.
-            if due > Instant::now() + Duration::from_millis(1) {
+            if file.is_some() && due > Instant::now() + Duration::from_millis(1) {
                 sleep_until(due).await;
             }
             let power = power(number, second)?;
@@ -148,7 +157,9 @@ async fn publish(port: u16, monitors: u32, seconds: i64, file: &str) -> Outcome 
         tokio::task::yield_now().await;
     }
     publishers.settle().await?;
-    std::fs::write(file, expected)?;
+    if let Some(file) = file {
+        std::fs::write(file, expected)?;
+    }
     println!(
         "published {} messages of live values in {:.1} s, at most {} ms late",
         publishers.published - 2 * monitors.len(),
@@ -186,7 +197,7 @@ async fn count(port: u16) -> Outcome {
             }
             () = sleep_until(shown) => {
                 println!("{received} {repeated}");
-                shown += Duration::from_secs(1);
+                shown += SHOWN_EVERY;
             }
         }
     }
