@@ -33,9 +33,9 @@ impl Transformers {
     }
 
     /// The value on the side of the supply. A device on the M-Bus is not behind the transformers, and a limit of the
-    /// current is a setting.
+    /// current, which P1 has for each phase, is a setting.
     pub fn applied(self, value: Value<'_>) -> Value<'_> {
-        let is_measured = matches!(value.obis.0, [1, _, c, d, ..] if (c, d) != (31, 4));
+        let is_measured = matches!(value.obis.0, [1, _, c, d, ..] if !matches!((c, d), (31 | 51 | 71, 4)));
         if !value.channel.is_empty() || !is_measured {
             return value;
         }
@@ -92,6 +92,7 @@ mod tests {
             ("", [6, 0, 1, 0, 0, 255], Unit::WattHour),
             // Limits, ratios, states, factors, counts, durations.
             ("", [1, 0, 31, 4, 0, 255], Unit::Ampere),
+            ("", [1, 0, 71, 4, 0, 255], Unit::Ampere),
             ("", [0, 0, 17, 0, 0, 255], Unit::Watt),
             ("", [1, 0, 0, 4, 2, 255], Unit::One),
             ("", [0, 0, 96, 14, 0, 255], Unit::One),
