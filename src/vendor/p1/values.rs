@@ -59,14 +59,17 @@ impl<'a> Facts<'a> {
         let (mut at, mut flags) = self.now();
         let (group, second) = match Stamp::parse(first, self.winter).and(groups.clone().next()) {
             Some(value) => {
-                let Some((time, own)) = self.own_time(first)? else {
-                    // A peak that was never measured is zero.
-                    if Quantity::parse(value).is_none_or(|quantity| quantity.number.to_f64() != 0.0) {
+                let is_zero = || Quantity::parse(value).is_some_and(|quantity| quantity.number.to_f64() == 0.0);
+                match self.own_time(first) {
+                    Ok(Some((time, own))) => (at, flags) = (At::Time(time), own),
+                    // A peak that was never measured.
+                    Ok(None) | Err(_) if is_zero() => return Ok(()),
+                    Ok(None) => {
                         text(line, each);
+                        return Ok(());
                     }
-                    return Ok(());
-                };
-                (at, flags) = (At::Time(time), own);
+                    Err(why) => return Err(why),
+                }
                 (value, None)
             }
             None => (first, groups.next()),

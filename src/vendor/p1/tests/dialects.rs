@@ -335,6 +335,7 @@ fn an_event_whose_time_was_never_set_is_kept_as_text_unless_it_is_empty() {
     }
     for empty in [
         "1-0:1.6.0(000101010000W)(00.000*kW)",
+        "1-0:1.6.0(632525252525W)(00.000*kW)",
         "0-0:98.1.0(1)(1-0:1.6.0)(1-0:1.6.0)(260201000000W)(700101010000W)(00.000*kW)",
     ] {
         assert_eq!(line(empty), Vec::<String>::new(), "{empty}");
