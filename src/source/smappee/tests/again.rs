@@ -83,11 +83,10 @@ async fn an_answer_with_rows_of_an_outage_and_newest_ones_is_a_record_of_each_an
         assert_eq!(flags[&(floor(now, FIVE_MS) - ago * HOUR_MS)], Flags::GAP_REPAIR);
     }
     assert_eq!(flags[&(floor(now, FIVE_MS) - HOUR_MS / 2)], Flags::NONE);
-    assert_eq!(
-        scene.count("4711/consumption?aggregation=1"),
-        scene.count("/sensor/3/consumption?aggregation=1"),
-        "one request"
-    );
+    // A later run may have ended between its requests.
+    let lines = scene.cloud.lines();
+    let before_sensors = lines.iter().take_while(|line| !line.contains("/sensor/3/consumption?"));
+    assert_eq!(before_sensors.filter(|line| line.contains("4711/consumption?")).count(), 1, "one request");
     running.fixture.assert_decoded_again("smappee", scene.account().decoders());
 }
 
