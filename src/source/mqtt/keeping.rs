@@ -93,8 +93,7 @@ impl Keeping {
     pub(super) fn add(&mut self, context: NewContext, is_named: bool) -> u64 {
         let next = self.next.devices.get(&context.device);
         match &self.running {
-            // A later one of its device is to be the newest.
-            Some(running) if next.is_none() && running.holds(&context) => running.number,
+            Some(running) if next.is_none() && running.makes_newest(&context) => running.number,
             _ => self.next.add(context, is_named),
         }
     }
@@ -143,8 +142,10 @@ impl Running {
         Self { number: group.number, contexts, bytes: group.bytes, step }
     }
 
-    fn holds(&self, context: &NewContext) -> bool {
-        self.contexts.iter().any(|it| it.device == context.device && it.version == context.version)
+    /// Whether this context is its device's newest once the group is kept.
+    fn makes_newest(&self, context: &NewContext) -> bool {
+        let newest = self.contexts.iter().rfind(|it| it.device == context.device);
+        newest.is_some_and(|it| it.version == context.version)
     }
 
     fn kept(&self) -> Vec<(String, String)> {

@@ -187,9 +187,10 @@ impl State {
         let location = Uuid::parse_str(device).map(Location::of_public_id);
         if let Ok(location) = location
             && let Some(ours) = self.ours.peek_mut(&location)
+            // Another one does not read its messages any more.
+            && ours.unkept.take_if(|context| version_of(context) == version).is_some()
         {
             version.clone_into(&mut ours.version);
-            ours.unkept.take_if(|context| version_of(context) == version);
         }
     }
 

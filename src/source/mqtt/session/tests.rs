@@ -110,6 +110,40 @@ async fn a_configuration_and_the_messages_that_need_it_are_acknowledged_once_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_comes_back_while_others_wait_is_the_newest_and_messages_name_it() {
+    let fixture = Fixture::new();
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
+    let (client, _connection) = open(&broker(), "id").unwrap();
+    let take = |mqtt: &mut Mqtt, second: u16, map: Option<&str>| {
+        if let Some(map) = map {
+            mqtt.take(&message("channelConfig", map, Some(second + 10)), &client).unwrap();
+        }
+        mqtt.take(&message("realtime", &realtime(second.into()), Some(second + 1)), &client).unwrap();
+    };
+    let changed = CHANNELS.replace("\"phase\":0", "\"phase\":1");
+    take(&mut mqtt, 0, Some(CHANNELS));
+    take(&mut mqtt, 1, Some(&changed));
+    // The clock is not set, so the journal refuses everything.
+    fixture.clock.set_offset(-fixture.clock.now().0);
+    assert_eq!(settle(&mut mqtt, &client).await, []);
+    fixture.clock.set_offset(0);
+    // The two are on their way.
+    take(&mut mqtt, 2, Some(CHANNELS));
+    let kept = mqtt.queue.settle().await;
+    assert!(matches!(&kept, Settled::Kept(contexts) if contexts.len() == 2), "{kept:?}");
+    mqtt.settled(kept, &client).unwrap();
+    take(&mut mqtt, 3, None);
+    settle(&mut mqtt, &client).await;
+    let records = fixture.records();
+    let named: Vec<_> = records.iter().filter(|(_, record)| !readings(record).is_empty()).collect();
+    let named: Vec<_> = named.iter().map(|(_, record)| original(record).unwrap().context).collect();
+    assert_ne!(named[0], named[1]);
+    assert_eq!(named[2..], [named[0]; 2]);
+    let device = Topic::parse(&format!("{TOPIC}/config")).unwrap().location.to_string();
+    assert_eq!(fixture.contexts.newest("attic", &device).unwrap().0, named[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_new_monitors_are_kept_in_few_groups_and_of_the_parts_of_one_the_last_state() {
     let fixture = Fixture::new();
     let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
