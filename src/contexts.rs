@@ -4,7 +4,7 @@
 //! Knows no vendor; a context is bytes of a device of a source. The version is made of the content, so
 //! a context that comes back has its old version, and is the newest again. Invariants: no version is kept
 //! before it is on disk; its callers journal it before. At most [`VERSIONS_MAX`] of each device are kept; the ones written
-//! first are removed first. Of at most [`DEVICES_MAX`] devices; the least recently kept one is forgotten first.
+//! first are removed first. Of at most [`DEVICES_MAX`] devices; the one that was kept or used longest ago is forgotten first.
 
 use crate::base::file::{Rights, read_at_most, refuse_beyond, replace_all, sync_directory_of};
 use lru::LruCache;
@@ -125,6 +125,10 @@ impl Contexts {
             self.0.recent.lock().put(key, context.into());
             self.0.recorded.lock().pop(&key);
         }
+        // None of them is forgotten for another.
+        for device in after.keys() {
+            self.0.versions.lock().promote(device);
+        }
         for (device, own) in after {
             let pushed = self.0.versions.lock().push(device, own);
             if let Some((forgotten, own)) = pushed.filter(|(it, _)| *it != device) {
@@ -137,6 +141,11 @@ impl Contexts {
             self.remove_file(|directory, key| directory.join(file_name(key)), key);
         }
         Ok(keys.into_iter().map(|(_, version)| version.to_string()).collect())
+    }
+
+    /// Notes that a message names a context of this device.
+    pub fn used(&self, source: &str, device: &str) {
+        self.0.versions.lock().promote(&device_key(source, device));
     }
 
     /// The devices that change and whose newest version needs a name. The only version of a device needs none.
@@ -399,6 +408,28 @@ mod tests {
         }
         let files = fs::read_dir(directory.path().join(DIRECTORY)).unwrap().count();
         assert_eq!(files, DEVICES_MAX - 1 + 3);
+    }
+
+    #[test]
+    fn devices_that_are_kept_again_or_used_are_not_forgotten_for_new_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let contexts = Contexts::of(directory.path());
+        let keep_all = |devices: std::ops::Range<usize>, bytes: &[u8]| {
+            contexts.keep("a", &devices.map(|it| (it.to_string(), bytes.to_vec())).collect::<Vec<_>>()).unwrap();
+        };
+        keep_all(0..DEVICES_MAX, b"map");
+        (0..50).for_each(|device: usize| contexts.used("a", &device.to_string()));
+        keep_all(DEVICES_MAX..DEVICES_MAX + 200, b"map");
+        let is_there = |device: usize| contexts.newest("a", &device.to_string()).is_some();
+        assert_eq!((0..DEVICES_MAX).filter(|device| is_there(*device)).count(), DEVICES_MAX - 200);
+        assert!((0..50).all(is_there), "they were used");
+        // At once with more new ones.
+        let (old, new) = (0..50, DEVICES_MAX + 200..DEVICES_MAX * 2);
+        let all: Vec<_> = new.chain(old).map(|it| (it.to_string(), b"map".to_vec())).collect();
+        contexts.keep("a", &all).unwrap();
+        assert!((0..50).all(is_there), "they were kept again");
+        let files = fs::read_dir(directory.path().join(DIRECTORY)).unwrap().count();
+        assert_eq!(files, DEVICES_MAX);
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl Entrance {
         Ok(kept)
     }
 
+    /// Notes that a message names a context of this device of the source, so that others are forgotten before.
+    pub fn uses_context(&self, device: &str) {
+        self.0.ingest.followers.contexts.used(&self.0.counters.name, device);
+    }
+
     /// The newest kept context of a device of this source, with its version. Reads a small file.
     pub fn newest_context(&self, device: &str) -> Option<(String, Arc<[u8]>)> {
         self.0.ingest.followers.contexts.newest(&self.0.counters.name, device)

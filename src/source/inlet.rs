@@ -346,11 +346,19 @@ impl Inlet {
         count: usize,
         original: &Original<'_>,
     ) -> Result<(), SourceError> {
+        self.note_use(original);
         for (readings, body) in records(readings, count, original) {
             self.append(&body).await?;
             self.taken.increment(readings as u64);
         }
         Ok(())
+    }
+
+    /// A context that a message names is not forgotten.
+    fn note_use(&self, original: &Original<'_>) {
+        if !original.context.is_empty() {
+            self.entrance.uses_context(original.device);
+        }
     }
 
     async fn append(&self, record: &[u8]) -> Result<(), SourceError> {

@@ -43,6 +43,7 @@ impl Inlet {
         let events = (0_u32..).zip(message.readings.iter().chain(&message.events)).skip(message.readings.len());
         let new_events = events.filter(|(_, event)| !self.events.contains(event));
         let all: Vec<_> = wanted.iter().map(|(position, it)| (*position, &**it)).chain(new_events).collect();
+        self.note_use(original);
         let records = records(&all, count, original).map(|(_, record)| record).collect();
         let readings = all.len();
         self.events.clone_from(&message.events);

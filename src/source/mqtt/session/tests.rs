@@ -3,6 +3,7 @@
 use super::super::queue::{MESSAGES_MAX, Work};
 use super::super::{Address, Document, Logger, Meter, Monitors, Route};
 use super::*;
+use crate::contexts::DEVICES_MAX;
 use crate::ingest::SourceOptions;
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
 use crate::source::dsmr_logger::MeterOptions;
@@ -141,6 +142,32 @@ async fn a_configuration_that_comes_back_while_others_wait_is_the_newest_and_mes
     assert_eq!(named[2..], [named[0]; 2]);
     let device = Topic::parse(&format!("{TOPIC}/config")).unwrap().location.to_string();
     assert_eq!(fixture.contexts.newest("attic", &device).unwrap().0, named[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_of_a_monitor_that_sends_is_not_forgotten_for_very_many_others() {
+    let fixture = Fixture::new();
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
+    let (client, _connection) = open(&broker(), "id").unwrap();
+    mqtt.take(&message("channelConfig", CHANNELS, Some(1)), &client).unwrap();
+    let other = |number: usize| format!("servicelocation/{}", uuid::Uuid::from_u128(number as u128));
+    for number in 0..2 * DEVICES_MAX {
+        let mut configuration = Publish::new(format!("{}/channelConfig", other(number)), QoS::AtLeastOnce, CHANNELS);
+        configuration.pkid = 2;
+        mqtt.take(&configuration, &client).unwrap();
+        if number % (DEVICES_MAX / 2) == 0 {
+            mqtt.take(&message("realtime", &realtime(i64::try_from(number).unwrap()), Some(3)), &client).unwrap();
+            settle(&mut mqtt, &client).await;
+        }
+    }
+    settle(&mut mqtt, &client).await;
+    let records = fixture.records();
+    let map = original(&records[0].1).unwrap().context;
+    let is_forgotten = |topic: &str| {
+        let location = Topic::parse(&format!("{topic}/config")).unwrap().location;
+        fixture.contexts.is_unrecorded("attic", &location.to_string(), map)
+    };
+    assert_eq!([TOPIC, &other(0), &other(2 * DEVICES_MAX - 1)].map(is_forgotten), [false, true, false]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
