@@ -48,9 +48,10 @@ fn the_newest_value_of_a_silent_meter_goes_with_its_samples_or_stays_in_its_quar
         for day in -30..=0_i32 {
             feed.append(&body(2, i64::from(day) * DAY, f64::from(day)));
         }
-        let pump = start_with(&feed, Retention { age: Some(Duration::from_hours(24 * 8)), size: None, rollups });
+        let retention = Retention { age: Some(Duration::from_hours(24 * 8)), size: None, rollups };
+        let pump = start_with(&feed, retention);
         drain(&feed, &pump);
-        wait_until_tidy(&feed);
+        wait_until_tidy(&feed, retention);
         stop(&feed, &pump);
         let newest = rows(&file(&feed), "SELECT value FROM newest ORDER BY meter");
         let expected: &[&str] = if rollups.is_some() { &["2", "0"] } else { &["0"] };
@@ -82,12 +83,13 @@ fn the_oldest_samples_are_deleted_while_the_database_is_too_large() {
     drain(&feed, &pump);
     stop(&feed, &pump);
     let size = used_bytes(&feed) + (96 << 10);
-    let pump = start_with(&feed, Retention { size: Some(size), ..Retention::default() });
+    let retention = Retention { size: Some(size), ..Retention::default() };
+    let pump = start_with(&feed, retention);
     for second in 0..100 {
         feed.append(&Body::new(0, (1..=20).map(|meter| reading(meter, second, f64::from(meter))).collect()));
         drain(&feed, &pump);
     }
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, retention);
     until("it is small enough", || used_bytes(&feed) <= size);
     stop(&feed, &pump);
     // Less a few pages of each: a period that was deleted, the copy of a join, the texts of the views.
@@ -165,26 +167,26 @@ fn quarter_hours_of_deleted_samples_are_kept_also_when_the_samples_come_again() 
         feed.append(&body(meter, second, value));
     }
     drain(&feed, &pump);
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, keep_days(8, 100));
     let kept = quarter_hours(&feed);
     assert!(kept.len() > 40, "{}", kept.len());
     assert_eq!(kept, expected_quarter_hours(&feed));
     // They come again. Those that are in quarter-hours are not stored again.
     pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
-    pass_days(&feed, &pump, 1..5);
+    pass_days(&feed, &pump, keep_days(8, 100), 1..5);
     stop(&feed, &pump);
     assert!(quarter_hours(&feed).len() > kept.len());
     assert_eq!(quarter_hours(&feed), expected_quarter_hours(&feed));
 }
 
 /// Stores a sample of another meter on each of these days.
-fn pass_days(feed: &Feed, pump: &PumpHandle, days: impl Iterator<Item = i64>) {
+fn pass_days(feed: &Feed, pump: &PumpHandle, retention: Retention, days: impl Iterator<Item = i64>) {
     for day in days {
         feed.clock.set_offset(NOW_NS + day * DAY * 1_000_000_000 - Clock::system().now().0);
         feed.append(&body(3, day * DAY, 1.0));
         drain(feed, pump);
     }
-    wait_until_tidy(feed);
+    wait_until_tidy(feed, retention);
 }
 
 #[test]
@@ -197,7 +199,7 @@ fn a_late_sample_counts_in_its_quarter_hour_and_a_changed_one_takes_the_place_of
             feed.append(&body(1, second - 20 * DAY, value));
         }
         // All periods of before are deleted.
-        pass_days(&feed, &pump, (day..day + 24).step_by(4));
+        pass_days(&feed, &pump, keep_days(8, 1000), (day..day + 24).step_by(4));
         day += 24;
         let meter = Uuid::from_bytes([1; 16]).to_string();
         let (_, (_, first, _, last, lowest, highest, sum, count)) =
@@ -222,7 +224,7 @@ fn quarter_hours_are_deleted_where_keep_rollups_is_removed_and_kept_again_where_
         feed.append(&body(meter, second, value));
     }
     drain(&feed, &pump);
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, keep_days(8, 100));
     stop(&feed, &pump);
     assert!(quarter_hours(&feed).len() > 40);
     let samples = by_time(&feed).len();
@@ -235,7 +237,7 @@ fn quarter_hours_are_deleted_where_keep_rollups_is_removed_and_kept_again_where_
     let pump = start_with(&feed, keep_days(8, 100));
     until("it runs", || pump.status().state == SinkState::Running);
     pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
-    pass_days(&feed, &pump, 1..5);
+    pass_days(&feed, &pump, keep_days(8, 100), 1..5);
     stop(&feed, &pump);
     assert!(quarter_hours(&feed).len() > 40);
     assert_eq!(quarter_hours(&feed), expected_quarter_hours(&feed));
@@ -251,7 +253,7 @@ fn a_replay_of_what_is_in_quarter_hours_has_nothing_to_store_and_its_end_is_know
         feed.append(&body(meter, second, value));
     }
     drain(&feed, &pump);
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, retention);
     // As many as there were.
     let samples = by_time(&feed);
     pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
@@ -272,7 +274,7 @@ fn quarter_hours_that_are_too_old_are_deleted_and_newer_ones_stay() {
         feed.append(&body(meter, second, value));
     }
     drain(&feed, &pump);
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, keep_days(8, 14));
     stop(&feed, &pump);
     let (kept, expected) = (quarter_hours(&feed), expected_quarter_hours(&feed));
     // They are looked for once in a day of the meters' time.
@@ -321,7 +323,7 @@ fn without_keep_rollups_nothing_is_left_of_deleted_samples() {
         feed.append(&body(meter, second, value));
     }
     drain(&feed, &pump);
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, Retention { rollups: None, ..keep_days(8, 1) });
     stop(&feed, &pump);
     assert!(!expected_quarter_hours(&feed).is_empty());
     assert_eq!(quarter_hours(&feed), []);

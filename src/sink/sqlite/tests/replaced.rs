@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::deliver::tests::feed::padded;
-use crate::journal::Retention;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -71,7 +70,7 @@ fn a_store_that_is_moved_away_is_made_again_and_filled_while_the_sink_runs() {
 #[test]
 fn records_that_a_lost_store_had_and_the_journal_has_not_are_a_gap() {
     for is_running in [true, false] {
-        let feed = Feed::with(|options| options.retain = Retention { bytes: 0, age_ns: 0 });
+        let feed = Feed::with(|options| options.retain = crate::journal::Retention { bytes: 0, age_ns: 0 });
         let mut pump = start(&feed);
         let mut seconds = 0..;
         while feed.journal.oldest().next == Sequence::FIRST {
@@ -124,7 +123,7 @@ fn a_copy_restored_beside_an_old_log_is_refused_and_the_files_to_remove_are_name
     let pump = start(&feed);
     append_range(&feed, 400..900);
     drain(&feed, &pump);
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, Retention::default());
     copy_as_killed(&file(&feed), &killed);
     stop(&feed, &pump);
     let intact = feed.directory.path().join("intact");
@@ -168,7 +167,7 @@ fn a_rearranged_copy_beside_an_old_log_is_refused() {
     reader.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
     append_range(&feed, 400..900);
     drain(&feed, &pump);
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, Retention::default());
     copy_as_killed(&file(&feed), &killed);
     stop(&feed, &pump);
     fs::copy(&copy, &killed).unwrap();
@@ -203,7 +202,7 @@ fn a_restored_copy_is_checked_as_a_whole_and_continues_in_another_life() {
     assert_eq!(stored(&file(&feed)), Some(320));
     // The later copy of the earlier life does not fit to the log of this one.
     let killed = feed.directory.path().join("killed");
-    wait_until_tidy(&feed);
+    wait_until_tidy(&feed, Retention::default());
     copy_as_killed(&file(&feed), &killed);
     stop(&feed, &pump);
     fs::copy(&late, &killed).unwrap();
@@ -238,7 +237,7 @@ fn copy_and_later_store(feed: &Feed, name: &str) -> (PathBuf, PathBuf) {
     append_range(feed, 5..9);
     let pump = start(feed);
     drain(feed, &pump);
-    wait_until_tidy(feed);
+    wait_until_tidy(feed, Retention::default());
     copy_as_killed(&file(feed), &later);
     stop(feed, &pump);
     (copy, later)
