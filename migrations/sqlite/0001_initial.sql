@@ -207,9 +207,11 @@ CREATE TABLE cursor (
   generation INTEGER NOT NULL,
   checkpointed INTEGER NOT NULL, -- the database without its log has at least this generation
   schema_version INTEGER NOT NULL, -- of SQLite, which a rearranged copy (VACUUM) increments
-  newest INTEGER NOT NULL          -- the largest value of `next` in this journal: it is smaller in a replay
+  newest INTEGER NOT NULL          -- the largest value of `next` so far: it is smaller in a replay
 ) STRICT;
 INSERT INTO cursor VALUES (1, '', 1, abs(random() / 16) + 1, 0, 0, 1);
+-- The journals of the records that were stored. A copied journal continues the numbers of the one before it.
+CREATE TABLE journals (id TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;
 
 -- Meter descriptions, one row per version. The key is the meter and the start of the version.
 CREATE TABLE meters (

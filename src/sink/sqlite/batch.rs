@@ -2,7 +2,7 @@
 //! record.
 
 use crate::deliver::Delivery;
-use crate::journal::Sequence;
+use crate::journal::{JournalId, Record, Sequence};
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
 use crate::wire::meters::Version;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ pub(super) struct Batch {
     rows: Vec<Row>,
     versions: Vec<Version>,
     sources: Vec<Arc<str>>,
-    /// The first uncommitted record.
-    first: Option<Sequence>,
+    /// The journals of the records, each with its first one here.
+    journals: Vec<(JournalId, Sequence)>,
 }
 
 impl Batch {
@@ -60,19 +60,30 @@ impl Batch {
                 });
             }
         }
-        self.first.get_or_insert(delivery.record.sequence);
+        self.note(&delivery.record);
         readings
     }
 
     /// Adds a record's versions of meter descriptions.
     pub(super) fn describe(&mut self, delivery: &Delivery<'_>) {
         self.versions.extend(delivery.versions());
-        self.first.get_or_insert(delivery.record.sequence);
+        self.note(&delivery.record);
+    }
+
+    fn note(&mut self, record: &Record<'_>) {
+        if self.journals.last().is_none_or(|(journal, _)| *journal != record.journal) {
+            self.journals.push((record.journal, record.sequence));
+        }
     }
 
     /// The first uncommitted record.
     pub(super) fn first(&self) -> Option<Sequence> {
-        self.first
+        self.journals.first().map(|(_, first)| *first)
+    }
+
+    /// The journals of the records, each with its first one here.
+    pub(super) fn journals(&self) -> &[(JournalId, Sequence)] {
+        &self.journals
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -102,7 +113,7 @@ impl Batch {
         self.rows.shrink_to(ROWS_KEPT_MAX);
         self.versions = Vec::new();
         self.sources.clear();
-        self.first = None;
+        self.journals.clear();
     }
 
     fn source(&mut self, name: &str) -> u32 {

@@ -15,7 +15,7 @@ use super::seal;
 use super::tidy;
 use super::write::{self, Committed, Dictionaries};
 use crate::deliver::SinkError;
-use crate::journal::Position;
+use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::UnixNanos;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -132,6 +132,9 @@ impl Store {
     /// When nothing is stored, or not in the files that now have the names.
     pub(super) fn commit(&mut self, batch: &Batch, cursor: Position) -> Result<Committed, SinkError> {
         self.ensure_room()?;
+        for &(journal, first) in batch.journals() {
+            self.meet(journal, first).map_err(|error| sink_error(&self.file, &error))?;
+        }
         let checkpointed = self.generation.checkpointed;
         let done =
             write::commit(&mut self.connection, &mut self.dictionaries, &self.periods, batch, cursor, checkpointed);
@@ -154,7 +157,8 @@ impl Store {
         }
         let Some(step) = self.next_step(keep, wall).map_err(|error| self.failed(&error))? else { return Ok(None) };
         self.ensure_room()?;
-        let expired = self.apply(step).map_err(|error| sink_error(&self.file, &error))?;
+        let expired = self.change(|store, periods| tidy::apply(store, periods, step));
+        let expired = expired.map_err(|error| sink_error(&self.file, &error))?;
         self.committed()?;
         Ok(Some(expired))
     }
@@ -189,14 +193,23 @@ impl Store {
         tidy::due(&self.connection, &self.periods, keep, wall, has_room)
     }
 
-    fn apply(&mut self, step: tidy::Step) -> rusqlite::Result<usize> {
+    /// Notes a journal that is new to the store.
+    fn meet(&mut self, journal: JournalId, first: Sequence) -> rusqlite::Result<()> {
+        if write::is_known(&self.connection, journal)? {
+            return Ok(());
+        }
+        self.change(|store, _| write::meet(store, journal, first))
+    }
+
+    /// Changes the tables beside the samples of a commit, in a transaction of its own.
+    fn change<T>(&mut self, change: impl FnOnce(&Connection, &Periods) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let expired = tidy::apply(&transaction, &self.periods, step)?;
+        let done = change(&transaction, &self.periods)?;
         let periods = Periods::read(&transaction)?;
         let generation = write::next_generation(&transaction, self.generation.checkpointed)?;
         transaction.commit()?;
         (self.periods, self.generation.current) = (periods, generation);
-        Ok(expired)
+        Ok(done)
     }
 
     /// Whether readers kept a large log from being emptied.

@@ -27,7 +27,7 @@ const UPSERT_VERSION: &str = "
 const SET_CURSOR: &str = "
     UPDATE cursor SET journal = ?1, next = ?2, generation = generation + 1, checkpointed = ?3,
     schema_version = (SELECT schema_version FROM pragma_schema_version),
-    newest = CASE WHEN journal = ?1 THEN max(newest, ?2) ELSE ?2 END RETURNING generation, newest > ?2";
+    newest = max(newest, ?2) RETURNING generation, newest > ?2";
 const SET_GENERATION: &str = "
     UPDATE cursor SET generation = ?1, checkpointed = ?2,
     schema_version = (SELECT schema_version FROM pragma_schema_version)";
@@ -146,6 +146,24 @@ pub(super) fn commit(
         .query_row(params![cursor.journal.to_string(), next, checkpointed], |row| Ok((row.get(0)?, row.get(1)?)))?;
     transaction.commit()?;
     Ok(Committed { rows: rows.len(), fresh, corrections: after.abs_diff(before), is_replay, generation })
+}
+
+/// Whether records of this journal were stored before.
+pub(super) fn is_known(store: &Connection, journal: JournalId) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM journals WHERE id = ?1)";
+    store.prepare_cached(sql)?.query_row([journal.to_string()], |row| row.get(0))
+}
+
+/// Notes a journal, of whose records this is the first one. The store may have records with these numbers, of another
+/// journal. So those from this number on do not count as stored.
+pub(super) fn meet(store: &Connection, journal: JournalId, first: Sequence) -> rusqlite::Result<()> {
+    store.execute("INSERT INTO journals (id) VALUES (?1)", [journal.to_string()])?;
+    let first = i64::try_from(first.0).unwrap_or(i64::MAX);
+    store.execute_batch(&format!(
+        "UPDATE cursor SET newest = min(newest, {first});
+         UPDATE rolled_up SET next = min(next, {first});
+         UPDATE expiring SET next = min(next, {first})"
+    ))
 }
 
 /// Sets the generation without any rows.

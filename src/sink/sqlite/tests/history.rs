@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::deliver::Delivery;
+use crate::journal::JournalId;
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
 use proptest::prelude::*;
@@ -28,6 +29,8 @@ enum Event {
     Kill,
     /// The records from this part of all of them on come again.
     Replay(f64),
+    /// The directory of the journal is copied. Later records have another journal's id.
+    Copy,
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -38,6 +41,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         2 => (0..8_usize).prop_map(Event::Steps),
         1 => Just(Event::Kill),
         1 => (0.0..1.0).prop_map(Event::Replay),
+        1 => Just(Event::Copy),
     ]
 }
 
@@ -51,6 +55,8 @@ struct History {
     reader: Connection,
     /// The first record that the sink has not got.
     next: Sequence,
+    /// From this record on the journal has another id, because its directory was copied.
+    copied_at: Sequence,
     now: i64,
     model: BTreeMap<Key, f64>,
     keys: Vec<Key>,
@@ -65,7 +71,8 @@ impl History {
         sink.rewind(feed.journal.position(Sequence::FIRST)).unwrap();
         let (model, keys, seen) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         let reader = Connection::open(store_in(directory.path())).unwrap();
-        Self { feed, retention, directory, sink, reader, next: Sequence::FIRST, now: -40_000, model, keys, seen }
+        let (next, copied_at) = (Sequence::FIRST, Sequence(u64::MAX));
+        Self { feed, retention, directory, sink, reader, next, copied_at, now: -40_000, model, keys, seen }
     }
 
     fn happen(&mut self, event: &Event) {
@@ -118,6 +125,7 @@ impl History {
                 }
                 self.deliver();
             }
+            Event::Copy => self.copied_at = self.copied_at.min(self.next),
         }
         self.check();
     }
@@ -137,7 +145,10 @@ impl History {
     /// Commits a record, and does a step on the tables.
     fn deliver_one(&mut self) {
         let mut reader = self.feed.journal.reader(self.next).unwrap();
-        let record = reader.read().unwrap().unwrap();
+        let mut record = reader.read().unwrap().unwrap();
+        if record.sequence >= self.copied_at {
+            record.journal = JournalId(Uuid::from_u128(7));
+        }
         let (limits, format, judged_at) = (&Limits::DEFAULT, PayloadFormat::SmartMe, record.header.received);
         self.next = record.sequence.next();
         self.sink.take(&Delivery { record, source: "acme", limits, judged_at, format }).unwrap();
@@ -273,7 +284,7 @@ fn the_histories_that_are_checked_have_every_state_of_the_tables() {
     use proptest::test_runner::TestRunner;
 
     let mut runner = TestRunner::deterministic();
-    let events = prop::collection::vec(any_event(), 120).new_tree(&mut runner).unwrap().current();
+    let events = prop::collection::vec(any_event(), 180).new_tree(&mut runner).unwrap().current();
     let seen = |retention| {
         let mut history = History::new(retention);
         events.iter().for_each(|event| history.happen(event));
@@ -293,6 +304,13 @@ fn the_histories_that_are_checked_have_every_state_of_the_tables() {
 
 #[test]
 fn a_replay_while_samples_are_moved_to_quarter_hours_changes_nothing() {
+    // With some of the late samples moved, and with all.
+    [(0, false), (2, false), (2, true)].into_iter().for_each(replay_after_late_samples);
+}
+
+/// Replays the journal this number of steps after the first late samples were moved; where its directory was copied,
+/// the records before have another id.
+fn replay_after_late_samples((steps, is_copied): (usize, bool)) {
     let mut history = History::new(an_hour_with_quarter_hours());
     let start = history.now + 60;
     let minute = || Event::Samples(vec![(1, 0, 1), (2, 0, 2), (3, 0, 3)]);
@@ -304,10 +322,16 @@ fn a_replay_while_samples_are_moved_to_quarter_hours_changes_nothing() {
     while !is_between(&history) {
         history.happen(&minute());
     }
+    if is_copied {
+        history.happen(&Event::Copy);
+    }
     // Late, and more than a step moves.
     let late = (1..=8).map(|second| (1, history.now + 60 - start - second, 7)).collect();
     history.happen(&Event::Samples(late));
-    for _ in 0..3 {
+    while rows_of(&history.reader, "SELECT count(*) = 8 FROM samples WHERE value = 7") == [["1"]] {
+        history.step();
+    }
+    for _ in 0..steps {
         history.step();
     }
     history.sink.rewind(history.feed.journal.position(Sequence::FIRST)).unwrap();
@@ -321,4 +345,36 @@ fn a_replay_while_samples_are_moved_to_quarter_hours_changes_nothing() {
     }
     history.check();
     history.end();
+}
+
+#[test]
+fn a_late_sample_of_a_new_journal_beside_an_old_store_counts() {
+    let mut history = History::new(an_hour_with_quarter_hours());
+    while !history.seen.contains("all samples of a period are in quarter-hours") {
+        history.happen(&Event::Samples(vec![(1, 0, 1)]));
+    }
+    // Its records have the numbers of the old ones.
+    history.feed = Feed::new();
+    history.next = Sequence::FIRST;
+    history.sink.rewind(history.feed.journal.position(Sequence::FIRST)).unwrap();
+    history.happen(&Event::Samples(vec![(1, 5_000, 2)]));
+    history.end();
+}
+
+#[test]
+fn the_newest_value_and_the_gaps_are_right_while_a_late_sample_is_older_than_quarter_hours() {
+    const DAY: i64 = 86_400;
+    let mut history = History::new(an_hour_with_quarter_hours());
+    history.happen(&Event::Samples(vec![(2, 10 * DAY, 5), (2, 4 * DAY, 6)]));
+    let counted = |history: &History, rows: &str| rows_of(&history.reader, &format!("SELECT count(*) FROM {rows}"));
+    while counted(&history, "quarter_hours WHERE meter LIKE '02%'") != [["2"]] {
+        history.happen(&Event::Samples(vec![(1, 0, 1)]));
+    }
+    history.end();
+    history.happen(&Event::Samples(vec![(2, 7 * DAY, 9)]));
+    assert_eq!(counted(&history, "samples WHERE meter LIKE '02%'"), [["1"]]);
+    assert_eq!(rows_of(&history.reader, "SELECT value FROM newest WHERE meter LIKE '02%'"), [["6"]]);
+    let gaps = "SELECT DISTINCT start_utc, end_utc FROM gaps WHERE meter LIKE '02%' AND end_utc IS NOT NULL ORDER BY 1";
+    let gaps = rows_of(&history.reader, gaps);
+    assert!(gaps.len() == 2 && gaps[0][1] == gaps[1][0], "{gaps:?}");
 }
