@@ -19,16 +19,7 @@ const TELEGRAM: &str = "/XYZ5METER\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0(26031512000
 
 /// The output for this input, and the failure.
 fn shown(input: &str, json: bool, edit: impl FnOnce(&mut Options)) -> (String, Option<Failure>) {
-    let judge = Judge { limits: Limits::DEFAULT, received: None };
-    let mut options = Options {
-        format: None,
-        unchecked: false,
-        key: None,
-        judge,
-        topics: Vec::new(),
-        wiring: Wiring::Phases,
-        context: Vec::new(),
-    };
+    let mut options = fixtures::options("");
     edit(&mut options);
     let bytes = input::decode(input.into(), Encoding::Auto).unwrap();
     let mut text = Vec::new();

@@ -27,7 +27,8 @@ pub(super) fn arguments(line: &str) -> DecodeArgs {
     command.decode
 }
 
-fn options(line: &str) -> Options {
+/// The options of a command line.
+pub(super) fn options(line: &str) -> Options {
     arguments(line).options().unwrap()
 }
 

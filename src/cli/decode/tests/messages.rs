@@ -1,14 +1,12 @@
 //! Formats, streams and files: how messages are found, and what is never printed.
 
+use super::fixtures::{arguments, options};
 use super::{EM420, FRAME, OFFICIAL, TELEGRAM, json, shown, text};
 use crate::cli::decode::format::Format;
 use crate::cli::decode::input::Encoding;
-use crate::cli::decode::item::Judge;
 use crate::cli::decode::options::Options;
 use crate::cli::decode::output::Output;
 use crate::cli::decode::{decode_files, detect};
-use crate::reading::Limits;
-use crate::vendor::smart_mac::Wiring;
 use serde_json::Value;
 use std::path::Path;
 
@@ -74,16 +72,7 @@ fn a_file_that_cannot_be_read_costs_only_itself() {
     let folder = tempfile::tempdir().unwrap();
     let (missing, telegram) = (folder.path().join("missing"), folder.path().join("telegram"));
     std::fs::write(&telegram, TELEGRAM).unwrap();
-    let judge = Judge { limits: Limits::DEFAULT, received: None };
-    let options = Options {
-        format: None,
-        unchecked: false,
-        key: None,
-        judge,
-        topics: Vec::new(),
-        wiring: Wiring::Phases,
-        context: Vec::new(),
-    };
+    let options = options("");
     let mut text = Vec::new();
     let mut output = Output::new(&mut text, false);
     let files = [missing.clone(), folder.path().to_owned(), telegram];
@@ -236,17 +225,8 @@ fn each_file_has_the_topic_of_its_place_and_a_number_alone_is_not_hexadecimal() 
         file
     });
     let decoded = |topics: &[&str]| {
-        let judge = Judge { limits: Limits::DEFAULT, received: None };
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        let options = Options {
-            format: None,
-            unchecked: false,
-            key: None,
-            judge,
-            topics,
-            wiring: Wiring::Phases,
-            context: Vec::new(),
-        };
+        let options = Options { topics, ..options("") };
         let mut text = Vec::new();
         let mut output = Output::new(&mut text, true);
         decode_files(&files, Encoding::Auto, &options, &mut output).unwrap();
@@ -263,7 +243,7 @@ fn each_file_has_the_topic_of_its_place_and_a_number_alone_is_not_hexadecimal() 
     );
     let all = decoded(&["1728053249/W1"]);
     assert_eq!(all, ["21.0", "3.5", "40.0"].map(|value| format!("1728053249 1-0:21.7.0*255 {value}")));
-    let fault = |line: &str| super::fixtures::arguments(line).options().err().map(|failure| failure.to_string());
+    let fault = |line: &str| arguments(line).options().err().map(|failure| failure.to_string());
     let wrong = "--topic is given 2 times for 3 files: give it once, or once for each file";
     assert_eq!(fault("--topic a/T1 --topic a/T2 x y z").as_deref(), Some(wrong));
     assert_eq!(fault("--topic a/T1 --topic a/T2 x y"), None);
