@@ -10,6 +10,9 @@ pub(super) fn detect(bytes: &[u8], topic: Option<&str>) -> Option<Format> {
     if topic.is_some_and(smappee_mqtt::is_topic) {
         return Some(Format::SmappeeMqtt);
     }
+    if topic.is_some_and(smappee::is_path) {
+        return Some(Format::SmappeeRest);
+    }
     if topic.is_some_and(devices::is_topic_of_smart_mac) {
         return Some(Format::SmartMac);
     }

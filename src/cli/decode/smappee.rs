@@ -6,8 +6,13 @@ use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::registry::Interval;
 use crate::vendor::At;
-use crate::vendor::smappee::rest::{Asked, Document, Shape, Site, locations};
+use crate::vendor::smappee::rest::{Asked, Document, LOCATIONS, Shape, Site, locations};
 use std::io::Write;
+
+/// Whether it is the path of a request about a location. Its number may look like the device of another topic.
+pub(super) fn is_path(topic: &str) -> bool {
+    topic.starts_with(LOCATIONS)
+}
 
 /// Whether the bytes are such an answer.
 pub(super) fn is_answer(bytes: &[u8]) -> bool {

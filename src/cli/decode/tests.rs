@@ -245,7 +245,7 @@ fn an_answer_of_smappee_is_detected_and_read_with_the_configuration_of_its_site_
     assert!(text.contains("2026-03-15T13:00:00Z\n  0-0:129.1.130*255"), "{text}");
     assert!(text.contains(":ct:4  ") && text.contains("1-0:56.29.130*255"), "{text}");
     // With the path of the answer and what the journal keeps of the configuration.
-    let (path, context) = ("/dev/v3/servicelocation/4711/consumption?aggregation=9&from=1&to=2", {
+    let (path, context) = ("/dev/v3/servicelocation/47110815/consumption?aggregation=9&from=1&to=2", {
         let mut site = crate::vendor::smappee::rest::Site::default();
         site.learn(configuration.as_bytes()).unwrap();
         site.context().unwrap()

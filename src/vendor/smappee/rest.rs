@@ -27,7 +27,7 @@ mod state;
 mod tests;
 mod token;
 
-pub use asked::Asked;
+pub use asked::{Asked, LOCATIONS};
 pub use cost::COSTS;
 pub use document::Document;
 pub use item::Item;

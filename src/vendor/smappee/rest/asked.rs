@@ -8,7 +8,7 @@ use crate::reading::registry::Interval;
 use crate::vendor::At;
 
 /// The paths of service locations begin with this.
-const LOCATIONS: &str = "/dev/v3/servicelocation/";
+pub const LOCATIONS: &str = "/dev/v3/servicelocation/";
 const MILLISECOND_NS: i64 = 1_000_000;
 
 /// The question to an answer, as far as the answer does not hold it.
