@@ -69,6 +69,7 @@ fn units_are_read_as_they_are_written() {
     for (text, base) in [("W", Unit::WattHour), ("kwh", Unit::WattHour), ("furlong", Unit::Watt), ("", Unit::Watt)] {
         assert_eq!(factor(text, base), None, "{text}");
     }
+    assert_eq!(["", "k", "m"].map(|text| factor(text, Unit::One)), [Some(1.0), None, None], "a prefix alone");
 }
 
 proptest! {

@@ -24,6 +24,7 @@ pub fn factor(text: &str, base: Unit) -> Option<f64> {
         let alias = ALIASES.iter().find(|(alias, unit, _)| *alias == name && *unit == base);
         alias.map(|(.., factor)| *factor).or_else(|| (name == base.symbol()).then_some(1.0))
     };
-    // The empty prefix comes first: the m of m3 is not the prefix milli.
-    PREFIXES.iter().find_map(|(prefix, factor)| Some(factor * symbol(text.strip_prefix(prefix)?)?))
+    // The empty prefix comes first: the m of m3 is not the prefix milli. A prefix alone is no unit.
+    let unit = |prefix: &str| text.strip_prefix(prefix).filter(|unit| prefix.is_empty() || !unit.is_empty());
+    PREFIXES.iter().find_map(|(prefix, factor)| Some(factor * symbol(unit(prefix)?)?))
 }
