@@ -83,16 +83,14 @@ pub(super) fn options(section: &mut Section<'_>) -> Options {
 }
 
 fn analog(mut section: Section<'_>) -> Option<Analog> {
-    let faults_before = section.fault_count();
     let unit = if section.is_present() { section.required::<String>("unit", "\"bar\"") } else { None };
     let factor = section.get_or("factor", 1.0);
-    let analog = unit.as_ref().and_then(|unit| Analog::new(unit, factor));
-    if unit.is_some() && analog.is_none() && section.fault_count() == faults_before {
-        let known = unit.is_some_and(|unit| Analog::new(&unit, 1.0).is_some());
-        match known {
-            true => section.fault("factor", "must not be 0"),
-            false => section.fault("unit", "must be one of pressure, level, voltage, current, temperature, flow or share, like bar, cm, V, mA, degC, l/h, %"),
-        }
+    let with = |factor| unit.as_deref().and_then(|unit| Analog::new(unit, factor));
+    let analog = with(factor);
+    if unit.is_some() && with(1.0).is_none() {
+        section.fault("unit", "must be one of pressure, level, voltage, current, temperature, flow or share, like bar, cm, V, mA, degC, l/h, %");
+    } else if unit.is_some() && analog.is_none() {
+        section.fault("factor", "must not be 0, and not too large");
     }
     section.finish();
     analog

@@ -667,6 +667,7 @@ fn the_analog_input_of_a_smart_maic_has_a_known_unit_and_a_factor() {
             ("unit = \"psi\"", "must be one of pressure, level"),
             ("unit = \"kWh\"", "must be one of pressure, level"),
             ("unit = \"bar\"\nfactor = 0", "must not be 0"),
+            ("unit = \"bar\"\nfactor = 1e308", "not too large"),
         ] {
             let found = faults_of(lines);
             assert!(found.len() == others + 1 && found.iter().any(|it| it.contains(says)), "{lines}: {found:?}");
