@@ -28,7 +28,8 @@ impl<'a> Shape<'a> {
         if let Some(error) = members.get("error") {
             return Err(MessageError::device(&error.text()));
         }
-        let (content, has_container) = (content(&members), content(&members).is_some());
+        let content = content(&members);
+        let has_container = content.is_some();
         let mut shape = match content {
             Some(text) if text.starts_with('[') => Self::of_pairs(text)?,
             Some(text) => Self::of(Members::read(text)?),
