@@ -10,7 +10,7 @@ use super::tariffs::Tariffs;
 use super::time::Stamp;
 use super::unit::{Printed, Quantity};
 use crate::reading::registry::{Unit, entry};
-use crate::reading::{Flags, Obis, UnixNanos};
+use crate::reading::{Flags, Obis};
 use crate::vendor::{At, Part, Value};
 use std::borrow::Cow;
 
@@ -162,22 +162,20 @@ impl<'a> Facts<'a> {
         };
         let printed = unit.or_else(|| if count > 2 { Printed::parse(unit_group()?) } else { None });
         let own = if count > 1 { Some(self.own_time(first)) } else { None };
+        let is_zero = number.to_f64() == 0.0;
         let Some(printed) = printed else {
             // A device that was never read has no unit and a time that was never set.
-            let was_read = number.to_f64() != 0.0;
-            return if was_read { Err(NO_UNIT) } else { Ok(None) };
+            return if is_zero { Ok(None) } else { Err(NO_UNIT) };
         };
         let (now, now_flags) = self.now();
-        // A place without a device has a time that is none, and nothing was counted.
-        let is_stamp = || Stamp::parse(first, self.winter).is_some();
-        if number.to_f64() == 0.0 && matches!(own, Some(Err(_))) && is_stamp() {
-            return Ok(None);
-        }
-        let (at, flags) = match own.transpose()? {
+        let (at, flags) = match own {
             None => (now, now_flags),
-            Some(Some((time, flags))) => (At::Time(time), flags),
-            Some(None) if number.to_f64() == 0.0 => return Ok(None),
-            Some(None) => (now, now_flags | Flags::TIME_IS_RECEIVE_TIME),
+            Some(Ok(Some((time, flags)))) => (At::Time(time), flags),
+            // A place without a device has a time that is none, and nothing was counted.
+            Some(Ok(None)) if is_zero => return Ok(None),
+            Some(Err(_)) if is_zero && Stamp::parse(first, self.winter).is_some() => return Ok(None),
+            Some(Ok(None)) => (now, now_flags | Flags::TIME_IS_RECEIVE_TIME),
+            Some(Err(why)) => return Err(why),
         };
         Ok(Some((at, flags, printed.to_base(number), printed.base)))
     }
@@ -227,33 +225,22 @@ impl<'a> Facts<'a> {
             let (Some(_), Some(time), Some(value)) = (groups.next(), groups.next(), groups.next()) else {
                 return Err("the list of peaks is shorter than it says");
             };
-            match self.peak(time, value) {
-                Ok((None, _, value, _)) => has_undated |= value != 0.0,
-                Ok((Some(time), flags, value, unit)) => {
+            let peak = Quantity::parse(value).ok_or(NOT_A_NUMBER).and_then(|it| in_base_unit(PEAK, value, it));
+            match (peak, self.own_time(time)) {
+                // Months before the meter's installation have no time and no power.
+                (Ok((_, 0.0, _)), Ok(None) | Err(_)) => {}
+                (Ok((_, value, unit)), Ok(Some((time, flags)))) => {
                     let (at, raw_code) = (At::Time(time), raw_code.clone());
                     each(Part::Value(Value { channel: MAIN, at, flags, obis: PEAK, value, unit, raw_code }));
                 }
-                Err(why) => result = Err(why),
+                (Ok(_), Ok(None)) => has_undated = true,
+                (Err(why), _) | (Ok(_), Err(why)) => result = Err(why),
             }
         }
         if has_undated {
             text(line, each);
         }
         result
-    }
-
-    /// A peak and its time; `None` for a month without one, and for a clock that was never set.
-    fn peak(&self, time: &[u8], value: &[u8]) -> Result<(Option<UnixNanos>, Flags, f64, Unit), Fault> {
-        let quantity = Quantity::parse(value).ok_or(NOT_A_NUMBER)?;
-        let (_, value, unit) = in_base_unit(PEAK, value, quantity)?;
-        // Months before the meter's installation have no time and no power.
-        match self.own_time(time) {
-            Err(_) if value == 0.0 => Ok((None, Flags::NONE, value, unit)),
-            time => {
-                let (time, flags) = time?.unzip();
-                Ok((time, flags.unwrap_or(Flags::NONE), value, unit))
-            }
-        }
     }
 }
 
