@@ -8,10 +8,10 @@
 //! its next reading is journaled even if it is a repeat.
 
 mod keep;
-mod last;
 mod prepare;
 mod zeros;
 
+use keep::Last;
 pub use keep::Keep;
 pub(super) use prepare::{Prepared, Thinning};
 pub(super) use zeros::is_zero_of_counter;
@@ -25,7 +25,6 @@ use crate::vendor::Reading;
 use crate::wire::PayloadFormat;
 use crate::wire::batch::{Original, encode};
 use ::metrics::Counter;
-use last::Last;
 use lru::LruCache;
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
