@@ -11,8 +11,8 @@ mod keep;
 mod prepare;
 mod zeros;
 
-use keep::Last;
 pub use keep::Keep;
+use keep::Last;
 pub(super) use prepare::{Prepared, Thinning};
 pub(super) use zeros::is_zero_of_counter;
 
@@ -136,6 +136,15 @@ impl Inlet {
         if !self.last.peek(&key).is_some_and(has_true_value) && !self.admits_at(key, reading.at) {
             return None;
         }
+        if self.zeros.has_doubted(reading) {
+            self.repeated.increment(1);
+            return None;
+        }
+        self.sifted(reading)
+    }
+
+    /// A reading without its doubted zeros, unless they were all that it had.
+    fn sifted<'a>(&mut self, reading: &'a Reading) -> Option<Cow<'a, Reading>> {
         let sifted = self.zeros.sifted(reading);
         self.unless_emptied(sifted)
     }
@@ -276,8 +285,7 @@ impl Inlet {
     pub async fn take(&mut self, readings: &[Reading], original: &Original<'_>) -> Result<(), SourceError> {
         let mut sifted = Vec::with_capacity(readings.len());
         for (place, reading) in (0..).zip(readings) {
-            let reading = self.zeros.sifted(reading);
-            sifted.extend(self.unless_emptied(reading).map(|reading| (place, reading)));
+            sifted.extend(self.sifted(reading).map(|reading| (place, reading)));
         }
         self.take_all(&sifted, readings.len(), original).await
     }

@@ -59,8 +59,7 @@ impl Inlet {
         reading: &'a Reading,
     ) -> Option<Cow<'a, Reading>> {
         let Thinning::At(place) = thinning else {
-            let sifted = self.zeros.sifted(reading);
-            return self.unless_emptied(sifted);
+            return self.sifted(reading);
         };
         let key = (meter, place.saturating_add(number));
         let wanted = self.wanted(key, reading)?;

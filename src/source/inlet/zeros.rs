@@ -21,7 +21,7 @@ const ELECTRICITY: u8 = 1;
 pub(super) struct Zeros(LruCache<(MeterId, Obis), Last>);
 
 /// The last value of a counter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Last {
     Higher,
     /// A doubted zero of this time.
@@ -49,6 +49,13 @@ impl Zeros {
             return Cow::Borrowed(reading);
         }
         without(reading, |sample| doubted.contains(&sample.obis))
+    }
+
+    /// Whether a reading has nothing but zeros that are doubted already.
+    pub(super) fn has_doubted(&self, reading: &Reading) -> bool {
+        let last = |it: &Sample| self.0.peek(&(reading.meter, it.obis)).copied();
+        let is_doubted = |it: &Sample| it.value == 0.0 && last(it) == Some(Last::ZeroAt(reading.at));
+        !reading.samples.is_empty() && reading.samples.iter().all(is_doubted)
     }
 
     fn doubts(&mut self, counter: (MeterId, Obis), value: f64, at: UnixNanos) -> bool {

@@ -220,6 +220,14 @@ async fn other_values_of_a_reading_with_a_doubted_zero_are_stored_once_and_the_t
     }
     assert_eq!(values(&fixture), [vec![7.0, 5.0], vec![7.0], vec![7.0, 5.0], vec![7.0], vec![7.0, 0.0]]);
     fixture.assert_left_out("zero", 2);
+    for _ in 0..3 {
+        let samples = vec![Sample { obis: gas, value: 0.0 }];
+        let reading = Reading { samples, ..fixture.reading(2, 0) };
+        let decoded = Decoded { readings: vec![reading], ..Decoded::default() };
+        fixture.inlet.offer(&decoded, &original, &mut reporter).await.unwrap();
+    }
+    fixture.assert_left_out("zero", 3);
+    fixture.assert_left_out("repeated", 4);
 }
 
 #[tokio::test]
