@@ -28,7 +28,7 @@ pub enum Frame<'a> {
 /// The first frame of `bytes`, where it begins, and where the rest begins. `None` if more
 /// bytes are needed, or with `at_end` if nothing is left. Blanks between frames are skipped.
 pub fn next_frame(bytes: &[u8], at_end: bool) -> Option<(usize, Frame<'_>, usize)> {
-    let start = bytes.iter().position(|byte| !is_filler(*byte))?;
+    let start = first_of_frame(bytes)?;
     let rest = &bytes[start..];
     let (frame, length) = match rest.first()? {
         b'/' if is_start(rest, 0) => clear(rest, at_end)?,
@@ -42,6 +42,16 @@ pub fn next_frame(bytes: &[u8], at_end: bool) -> Option<(usize, Frame<'_>, usize
         },
     };
     Some((start, frame, start + length))
+}
+
+/// The first byte that is no blank. A read-out of IEC 62056-21 is followed by the character that ends a text, and its
+/// block check.
+fn first_of_frame(bytes: &[u8]) -> Option<usize> {
+    const END_OF_TEXT: u8 = 3;
+    let after = |at: usize| Some(at + bytes[at..].iter().position(|byte| !is_filler(*byte))?);
+    let first = after(0)?;
+    let is_frame = bytes[first] == ENCRYPTED || is_start(bytes, first);
+    if bytes[..first].ends_with(&[END_OF_TEXT]) && !is_frame { after(first + 1) } else { Some(first) }
 }
 
 /// Whether a telegram begins here: `/` and the three letters of the maker, or a head that a logger left
@@ -85,7 +95,7 @@ fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
             // The digits may still be on their way.
             let end = (0..tail.len()).find(|at| tail[*at] == b'\n' || is_start(tail, *at));
             let end = end.or_else(|| (at_end || tail.len() > 64).then_some(tail.len()))?;
-            let length = at + 1 + end + block_check(&tail[end..]);
+            let length = at + 1 + end;
             Some((Frame::Telegram(Telegram::new(&bytes[..=at], checksum(&bytes[..=at], &tail[..end]))), length))
         }
         None if bytes.len() > TELEGRAM_BYTES_MAX => {
@@ -94,13 +104,6 @@ fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
         None if at_end => Some((Frame::Broken(bytes, "the telegram is cut: it has no end"), bytes.len())),
         None => None,
     }
-}
-
-/// The bytes after the end of a read-out of IEC 62056-21: the character that ends a text, and its block check.
-fn block_check(after: &[u8]) -> usize {
-    const END_OF_TEXT: u8 = 3;
-    let end = after.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
-    end.filter(|end| after[*end] == END_OF_TEXT && after.len() > end + 1).map_or(0, |end| end + 2)
 }
 
 fn encrypted(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {

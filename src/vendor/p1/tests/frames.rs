@@ -45,7 +45,11 @@ fn a_read_out_with_control_characters_and_a_block_check_is_one_telegram() {
     assert!(matches!(frames(&twice)[..], [Frame::Telegram(_), Frame::Telegram(_)]), "{:?}", frames(&twice));
     assert_eq!(ids(read_out, ""), "35313738");
     assert_eq!(values(read_out), ["receipt 1-0:1.8.0*255 28448245 Wh [time-is-receive-time]", "text F.F (00)"]);
+    // The line may bring the block check later.
+    let (text, check) = read_out.split_at(read_out.len() - 2);
+    assert!(matches!(frames(&[check, text].concat())[..], [Frame::Telegram(_)]));
     // Without its block check the character is nothing.
+    assert!(matches!(frames(&[b"\x03", text].concat())[..], [Frame::Telegram(_)]));
     assert_eq!(frames(&read_out[..read_out.len() - 1]).len(), 1);
 }
 
