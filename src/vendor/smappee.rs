@@ -37,7 +37,7 @@ pub use codes::Phase;
 pub use configuration::{Applied, Configuration, Input, Medium, Sensor, Switch};
 pub use context::with_document;
 pub use descriptions::Description;
-pub use hide::hide;
+pub use hide::{hide, hide_every};
 pub use location::{Location, VENDOR};
 pub use monitor::{MESSAGE_BYTES_MAX, Monitor, Outcome};
 pub use topic::{Document, Kind, Report, Topic};

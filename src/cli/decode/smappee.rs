@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::registry::Interval;
 use crate::vendor::At;
+use crate::vendor::smappee::hide_every;
 use crate::vendor::smappee::rest::{Asked, Document, LOCATIONS, Shape, Site, locations};
 use std::io::Write;
 
@@ -26,10 +27,10 @@ pub(super) fn decode(
     options: &Options,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let path = topic.and_then(Asked::of_path);
+    let (path, hidden) = (topic.and_then(Asked::of_path), hide_every(bytes));
     let document = match path {
-        Some((shape, _)) => Document::of(shape, bytes),
-        None => Document::read(bytes),
+        Some((shape, _)) => Document::of(shape, &hidden),
+        None => Document::read(&hidden),
     };
     let document = match document {
         Ok(document) => document,

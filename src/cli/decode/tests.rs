@@ -237,7 +237,7 @@ fn the_values_of_a_smart_maic_over_mqtt_are_read_by_the_name_of_their_format() {
 fn an_answer_of_smappee_is_detected_and_read_with_the_configuration_of_its_site_and_shows_no_uuid() {
     let configuration = include_str!("../../vendor/smappee/rest/tests/configuration.json");
     let rows = r#"{"serviceLocationId":4711,"consumptions":[{"timestamp":1773576000000,"consumption":5,"active":[1,2,3,4,5]},
-                   {"timestamp":1773579600000,"consumption":6}]}"#;
+                   {"timestamp":1773579600000,"consumption":6,"note":"0f7b21c4-55d0-4c0e-9a3b-6d1e2f3a4b5c"}]}"#;
     let with_context = |options: &mut Options| options.context = vec![configuration.into()];
     let (text, failure) = shown(rows, false, with_context);
     assert!(failure.is_none() && text.contains("detected format: smappee-rest"), "{text}");

@@ -23,13 +23,25 @@ pub fn hide<'a>(topic: &str, message: &'a [u8]) -> Cow<'a, [u8]> {
         let public = Topic::parse(topic).map(|topic| topic.location.to_string());
         public.is_some_and(|public| public.as_bytes() == candidate)
     };
+    replaced(message, |before, candidate| {
+        let is_topics = secret.is_some_and(|secret| secret.eq_ignore_ascii_case(candidate));
+        (is_topics || follows_member(before)) && !is_public(candidate)
+    })
+}
+
+/// The message with the public id in place of every UUID: a member that is not known may hold the one of a location.
+pub fn hide_every(message: &[u8]) -> Cow<'_, [u8]> {
+    replaced(message, |_, _| true)
+}
+
+/// The message with the public id in place of each secret UUID. `is_secret` gets the bytes before it and itself.
+fn replaced<'a>(message: &'a [u8], is_secret: impl Fn(&[u8], &[u8]) -> bool) -> Cow<'a, [u8]> {
     let mut hidden = Cow::Borrowed(message);
     // Most messages are numbers: they have few hyphens, and no UUID.
     for hyphen in message.iter().enumerate().filter(|(_, byte)| **byte == b'-').map(|(at, _)| at) {
         let Some(start) = hyphen.checked_sub(FIRST_HYPHEN) else { continue };
         let Some(candidate) = message.get(start..start + UUID_BYTES) else { continue };
-        let is_topics = secret.is_some_and(|secret| secret.eq_ignore_ascii_case(candidate));
-        if !is_topics && !follows_member(message.get(..start).unwrap_or_default()) || is_public(candidate) {
+        if !is_secret(message.get(..start).unwrap_or_default(), candidate) {
             continue;
         }
         let uuid = std::str::from_utf8(candidate).ok().and_then(|text| text.parse::<Uuid>().ok());

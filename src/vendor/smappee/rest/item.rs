@@ -1,7 +1,7 @@
 //! The entries of an answer: rows, events, costs of appliances. An answer with some of them is read as they were in
 //! the whole one.
 
-use super::super::hide::hide;
+use super::super::hide::hide_every;
 use super::cost;
 use super::document::Document;
 use super::row::Row;
@@ -62,7 +62,7 @@ impl<'a> Document<'a> {
             None => list(),
         };
         // Known members are numbers; an unknown one may be anything.
-        String::from_utf8_lossy(&hide("", message.as_bytes())).into_owned()
+        String::from_utf8_lossy(&hide_every(message.as_bytes())).into_owned()
     }
 }
 

@@ -4,7 +4,7 @@
 //! It is read like an answer. Invariant: it holds no secret. The answers have the UUID of their location, and in some
 //! versions topics and logins made of it, in members of any depth; only known members with plain values are taken.
 
-use super::super::hide::hide;
+use super::super::hide::hide_every;
 use crate::vendor::document::{Members, Scalar, elements};
 use serde_json::{Map, Value};
 
@@ -34,9 +34,8 @@ impl Kept {
             site.insert("sensors".to_owned(), list(members, "sensors", |it| with(it, &SENSOR, inputs)));
         }
         // A name is a text of the owner, which may hold anything.
-        let uuid = members.string("serviceLocationUuid").unwrap_or_default();
         let text = Value::from(site).to_string();
-        let hidden = hide(&format!("servicelocation/{uuid}"), text.as_bytes());
+        let hidden = hide_every(text.as_bytes());
         self.0.extend(serde_json::from_slice::<Map<_, _>>(&hidden).unwrap_or_default());
     }
 

@@ -342,7 +342,8 @@ fn the_kept_metering_configuration_gives_the_same_transformers_and_holds_no_logi
         feed(2),
         feed(4)
     );
-    for (uuid, body) in [(UUID, body.as_str()), (UUID, CONFIGURATION)] {
+    let without_member = body.replace("serviceLocationUuid", "x");
+    for (uuid, body) in [(UUID, body.as_str()), (UUID, &without_member), (UUID, CONFIGURATION)] {
         let mut site = Site::default();
         assert_eq!(site.context(), None);
         site.learn(body.as_bytes()).unwrap();
@@ -469,6 +470,19 @@ fn every_answer_is_read_alike_from_its_entries_with_its_path_and_the_kept_config
             // Two events of the same time are no corrections of each other.
             assert_ne!(items[0].key, items[1].key, "{path}");
         }
+    }
+}
+
+#[test]
+fn no_uuid_is_left_in_an_entry_whatever_its_member_is_called() {
+    let public = Public::of_uuid(UUID.parse().unwrap()).to_string();
+    let topic = format!("{{\"note\":\"{UUID}\",\"live\":[\"servicelocation/{}/power\"],", UUID.to_uppercase());
+    for (path, json) in answers() {
+        let json = if json.contains('{') { json.replace('{', &topic) } else { format!("\"{UUID}\"") };
+        let (shape, _) = Asked::of_path(&path).unwrap();
+        let document = Document::of(shape, json.as_bytes()).unwrap();
+        let message = document.with(document.items().unwrap().iter());
+        assert!(!message.to_lowercase().contains(UUID) && message.contains(&public), "{message}");
     }
 }
 
