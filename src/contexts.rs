@@ -109,6 +109,8 @@ impl Contexts {
             }
             removed.extend(own.note(*version).into_iter().map(|version| (*device, version)));
         }
+        // One may have come back.
+        removed.retain(|(device, version)| after.get(device).is_none_or(|own| !own.written.contains(version)));
         self.0.files.write(&new, &self.newly_named(&after))?;
         for (key, context) in new {
             self.0.recent.lock().put(key, context.into());

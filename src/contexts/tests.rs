@@ -185,3 +185,16 @@ fn a_context_that_comes_back_is_the_newest_again_and_the_one_written_first_stays
         assert_eq!(Contexts::of(directory.path()).newest("a", "").unwrap().0, version_of(b"map 3"), "{text}");
     }
 }
+
+#[test]
+fn the_oldest_version_that_comes_back_together_with_the_one_that_replaces_it_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let contexts = Contexts::of(directory.path());
+    let map = |number: usize| (String::new(), format!("map {number}").into_bytes());
+    contexts.keep("a", &(0..VERSIONS_MAX).map(map).collect::<Vec<_>>()).unwrap();
+    contexts.keep("a", &[map(VERSIONS_MAX), map(0)]).unwrap();
+    for contexts in [&contexts, &Contexts::of(directory.path())] {
+        assert_eq!(&*contexts.newest("a", "").unwrap().1, b"map 0");
+        assert_eq!(contexts.get("a", "", &version_of(b"map 1")), None);
+    }
+}
