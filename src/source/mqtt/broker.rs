@@ -104,6 +104,23 @@ impl fmt::Debug for Address {
 mod tests {
     use super::*;
 
+    impl Broker {
+        /// The broker at this URL, which keeps all readings.
+        pub(in crate::source::mqtt) fn without_routes(url: &str) -> Self {
+            Self {
+                name: "attic".to_owned(),
+                address: Address::parse(url).unwrap(),
+                credentials: None,
+                ca_file: None,
+                identity: None,
+                client_id: None,
+                keep: Keep::All,
+                inspect: Vec::new(),
+                routes: Vec::new(),
+            }
+        }
+    }
+
     #[test]
     fn the_schemes_have_their_usual_ports_and_no_address_holds_credentials() {
         let parsed = |url: &str| Address::parse(url).map(|address| (address.scheme, address.to_string()));

@@ -211,7 +211,6 @@ fn tls(error: &TlsError, address: &Address) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Keep;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
@@ -224,17 +223,7 @@ mod tests {
             assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0, "a request came");
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
-        let broker = Broker {
-            name: "attic".to_owned(),
-            address: Address::parse(&url).unwrap(),
-            credentials: None,
-            ca_file: None,
-            identity: None,
-            client_id: None,
-            keep: Keep::All,
-            inspect: Vec::new(),
-            routes: Vec::new(),
-        };
+        let broker = Broker::without_routes(&url);
         let (outcome, ()) = tokio::join!(broker.connect(), serve);
         outcome.unwrap_err()
     }

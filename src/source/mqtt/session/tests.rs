@@ -1,7 +1,7 @@
 //! Messages that the journal refuses, on a real journal.
 
 use super::super::queue::{MESSAGES_MAX, Work};
-use super::super::{Address, Document, Logger, Meter, Monitors, Route};
+use super::super::{Document, Logger, Meter, Monitors, Route};
 use super::*;
 use crate::contexts::DEVICES_MAX;
 use crate::ingest::SourceOptions;
@@ -22,17 +22,8 @@ const CHANNELS: &str = "{\"inputChannels\":[{\"ctInput\":0,\"name\":\"Main\",\"p
                         \"inputChannelType\":\"CONSUMPTION\",\"inputChannelConnection\":\"GRID\"}]}";
 
 fn broker() -> Broker {
-    Broker {
-        name: "attic".to_owned(),
-        address: Address::parse("mqtt://127.0.0.1").unwrap(),
-        credentials: None,
-        ca_file: None,
-        identity: None,
-        client_id: None,
-        keep: Keep::All,
-        inspect: Vec::new(),
-        routes: vec![Route::Smappee(Monitors { all: true, ..Monitors::default() })],
-    }
+    let routes = vec![Route::Smappee(Monitors { all: true, ..Monitors::default() })];
+    Broker { routes, ..Broker::without_routes("mqtt://127.0.0.1") }
 }
 
 fn session(fixture: &Fixture, broker: Broker, entrance: &Entrance) -> Mqtt {
