@@ -239,7 +239,7 @@ impl Mqtt {
             }
         }
         self.take_due();
-        if self.has_dropped && self.queue.is_empty() {
+        if self.has_dropped && self.queue.refused().is_none() {
             self.subscribe(client)?;
         }
         self.subscriptions.request(client)?;
