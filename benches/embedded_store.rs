@@ -31,8 +31,9 @@ const WEEK_NS: i64 = 7 * 24 * 3600 * 1_000_000_000;
 const READINGS: i64 = 50;
 /// Values of a reading.
 const VALUES: u8 = 8;
-/// The orders of the meters. A prime number that is no part of theirs makes the next one from each.
+/// Orders in which the meters follow each other.
 const ORDERS: i64 = 8;
+/// A place times this prime number, modulo the number of meters, is the place in the next order.
 const STRIDE: i64 = 7919;
 /// The journal of the records.
 const JOURNAL: JournalId = JournalId(Uuid::from_u128(7));

@@ -125,7 +125,7 @@ fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapSta
 }
 
 fn ingest_status(source: &SourceActivity, share: Option<&Share>, now: UnixNanos) -> IngestStatus {
-    // A clock that was set back since makes no reading younger than new.
+    // Zero where the clock was set back since.
     let age = |at| Duration::from_nanos(now.since(at).max(0).unsigned_abs()).as_secs_f64();
     IngestStatus {
         name: source.name.to_string(),

@@ -12,8 +12,9 @@ use super::views;
 use crate::reading::UnixNanos;
 use rusqlite::{Connection, params};
 
-/// Samples that one step moves to the quarter-hours at most; with `STEPS_BEYOND_SIZE` more than a commit has. Each may be in a page of its own there: with ten times as
-/// many, a step takes more than a second and beyond twice the bound of the log.
+/// Samples that one step moves to the quarter-hours at most. `STEPS_BEYOND_SIZE` steps move more than a commit has.
+/// Each may be in a page of its own there: with ten times as many, a step takes more than a second and beyond twice
+/// the bound of the log.
 pub(super) const STEP_ROWS: i64 = if cfg!(test) { 5 } else { 10_000 };
 
 /// Begins to delete the periods before `first_kept`.
@@ -68,7 +69,7 @@ fn note_moved(store: &Connection, Key { meter, obis, ts }: Key) -> rusqlite::Res
     store.execute(sql, params![meter, obis, ts]).map(drop)
 }
 
-/// Removes the first period, of which no sample is left.
+/// Removes the first period, which has no sample left.
 fn finish(store: &Connection, first: Period, second: Period, expiring: Expiring) -> rusqlite::Result<()> {
     periods::remove(store, first, true)?;
     let sql = "UPDATE rolled_up SET until = ?1, next = (SELECT newest FROM cursor)";

@@ -64,9 +64,9 @@ impl Joining {
 pub(super) struct Expiring {
     /// The start of the period after the last one.
     pub(super) until: i64,
-    /// The samples of the first period before this key
+    /// The samples of the first period before this key are moved, if they came with records before `next`.
     pub(super) moved: Key,
-    /// that came with records before this one are moved.
+    /// A later record may have brought late samples before the key.
     pub(super) next: i64,
 }
 
@@ -120,7 +120,7 @@ impl Periods {
         &self.all[self.all.partition_point(|period| period.start < until)..]
     }
 
-    /// Whether this sample is in its quarter-hour already, so that it comes again. `place` is of its period.
+    /// Whether this sample is in its quarter-hour already and comes again. `place` is the place of its period.
     ///
     /// Of a time whose samples were moved, a sample of a later record is late, and one of an earlier record is the
     /// same again.

@@ -19,7 +19,7 @@ const STEP_ROWS: i64 = if cfg!(test) { 5 } else { 100_000 };
 const STEP_SERIES: i64 = if cfg!(test) { 2 } else { 2_000 };
 /// Where quarter-hours take too much of the store's size, the oldest of this number of parts of their time is deleted.
 const PARTS: i64 = 8;
-/// Quarter-hours, the first by meter and register, of which the oldest tells where their time begins.
+/// Quarter-hours that are read to find about where their time begins: the first by meter and register.
 const ROWS_ASKED: i64 = 10_000;
 /// Time between two searches for quarter-hours that are too old.
 const TRIM_EVERY_NS: i64 = 24 * 3600 * 1_000_000_000;

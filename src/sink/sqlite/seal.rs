@@ -63,7 +63,7 @@ pub(super) fn seal(store: &Connection, periods: &Periods, boundary: i64, rows: i
     views::create(store, Periods::read(store)?.all())
 }
 
-/// Deletes the fresh samples before `boundary`, of which `are_most` are.
+/// Deletes the fresh samples before `boundary`. `are_most`: these are most of the fresh samples.
 ///
 /// SQLite writes each page from which it deletes rows, also if none is left in it, but only the root of a table that
 /// is emptied as a whole. So where few samples stay, these are inserted again.
