@@ -163,11 +163,7 @@ fn keep_days(age: u64, rollups: u64) -> Retention {
 fn quarter_hours_of_deleted_samples_are_kept_also_when_the_samples_come_again() {
     let feed = Feed::new();
     let pump = start_with(&feed, keep_days(8, 100));
-    for (meter, second, value) in sent() {
-        feed.append(&body(meter, second, value));
-    }
-    drain(&feed, &pump);
-    wait_until_tidy(&feed, keep_days(8, 100));
+    store_sent(&feed, &pump, keep_days(8, 100));
     let kept = quarter_hours(&feed);
     assert!(kept.len() > 40, "{}", kept.len());
     assert_eq!(kept, expected_quarter_hours(&feed));
@@ -177,6 +173,14 @@ fn quarter_hours_of_deleted_samples_are_kept_also_when_the_samples_come_again() 
     stop(&feed, &pump);
     assert!(quarter_hours(&feed).len() > kept.len());
     assert_eq!(quarter_hours(&feed), expected_quarter_hours(&feed));
+}
+
+fn store_sent(feed: &Feed, pump: &PumpHandle, retention: Retention) {
+    for (meter, second, value) in sent() {
+        feed.append(&body(meter, second, value));
+    }
+    drain(feed, pump);
+    wait_until_tidy(feed, retention);
 }
 
 /// Stores a sample of another meter on each of these days.
@@ -220,11 +224,7 @@ fn a_late_sample_counts_in_its_quarter_hour_and_a_changed_one_takes_the_place_of
 fn quarter_hours_are_deleted_where_keep_rollups_is_removed_and_kept_again_where_it_is_added() {
     let feed = Feed::new();
     let pump = start_with(&feed, keep_days(8, 100));
-    for (meter, second, value) in sent() {
-        feed.append(&body(meter, second, value));
-    }
-    drain(&feed, &pump);
-    wait_until_tidy(&feed, keep_days(8, 100));
+    store_sent(&feed, &pump, keep_days(8, 100));
     stop(&feed, &pump);
     assert!(quarter_hours(&feed).len() > 40);
     let samples = by_time(&feed).len();
@@ -249,11 +249,7 @@ fn a_replay_of_what_is_in_quarter_hours_has_nothing_to_store_and_its_end_is_know
     let retention = keep_days(8, 100);
     assert_eq!(retention.rolled_up_before(&file(&feed)), None);
     let pump = start_with(&feed, retention);
-    for (meter, second, value) in sent() {
-        feed.append(&body(meter, second, value));
-    }
-    drain(&feed, &pump);
-    wait_until_tidy(&feed, retention);
+    store_sent(&feed, &pump, retention);
     // As many as there were.
     let samples = by_time(&feed);
     pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
@@ -270,11 +266,7 @@ fn a_replay_of_what_is_in_quarter_hours_has_nothing_to_store_and_its_end_is_know
 fn quarter_hours_that_are_too_old_are_deleted_and_newer_ones_stay() {
     let feed = Feed::new();
     let pump = start_with(&feed, keep_days(8, 14));
-    for (meter, second, value) in sent() {
-        feed.append(&body(meter, second, value));
-    }
-    drain(&feed, &pump);
-    wait_until_tidy(&feed, keep_days(8, 14));
+    store_sent(&feed, &pump, keep_days(8, 14));
     stop(&feed, &pump);
     let (kept, expected) = (quarter_hours(&feed), expected_quarter_hours(&feed));
     // They are looked for once in a day of the meters' time.
@@ -319,11 +311,7 @@ fn quarter_hours_and_samples_share_the_size_also_where_a_quarter_hour_has_one_sa
 fn without_keep_rollups_nothing_is_left_of_deleted_samples() {
     let feed = Feed::new();
     let pump = start_keeping(&feed, 8);
-    for (meter, second, value) in sent() {
-        feed.append(&body(meter, second, value));
-    }
-    drain(&feed, &pump);
-    wait_until_tidy(&feed, Retention { rollups: None, ..keep_days(8, 1) });
+    store_sent(&feed, &pump, Retention { rollups: None, ..keep_days(8, 1) });
     stop(&feed, &pump);
     assert!(!expected_quarter_hours(&feed).is_empty());
     assert_eq!(quarter_hours(&feed), []);

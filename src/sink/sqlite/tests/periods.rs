@@ -40,6 +40,11 @@ impl Steps {
         self.step();
     }
 
+    /// Commits this number of samples, one for each second.
+    fn store_seconds(&mut self, seconds: i64) {
+        (0..seconds).for_each(|second| self.store(&body(1, second, 1.0)));
+    }
+
     /// At most one step on the tables. Returns whether another one may follow.
     fn step(&mut self) -> bool {
         let progress = self.sink.settle(true).unwrap();
@@ -202,9 +207,7 @@ fn days(days: u64) -> Option<Duration> {
 #[test]
 fn a_late_sample_goes_to_the_period_of_its_time_and_its_correction_is_listed() {
     let mut steps = Steps::new();
-    for second in 0..40 {
-        steps.store(&body(1, second, 1.0));
-    }
+    steps.store_seconds(40);
     steps.tidy();
     let fresh = number(&file(&steps.feed), "SELECT count(*) FROM samples_0");
     // One changes a stored value, one is from before all, one of a meter without any sealed sample.
@@ -245,27 +248,23 @@ fn samples_of_one_time_are_sealed_when_they_are_too_many() {
 #[test]
 fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
     let mut steps = Steps::new();
-    for second in 0..60 {
-        steps.store(&body(1, second, 1.0));
-    }
+    steps.store_seconds(60);
     let store = file(&steps.feed);
     let meter = Uuid::from_bytes([1; 16]);
     let sealed = number(&store, "SELECT count(*) FROM periods") - 1;
     assert!(sealed > 2);
     let tables_searched = |sql: &str| {
-        let plan = rows(&store, &format!("EXPLAIN QUERY PLAN {sql}"));
-        let is_search = |line: &&Vec<String>| {
-            line[3].contains("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts>? AND ts<?)")
-        };
+        let plan = plan_of(&store, sql);
+        let has = |what: &str| plan.iter().filter(|line| line.contains(what)).count();
         // The fresh samples of a meter are found by their times.
         for part in [
             "SEARCH fresh USING PRIMARY KEY (meter=? AND ts>? AND ts<?)",
             "SEARCH data USING PRIMARY KEY (ts=? AND meter=?)",
         ] {
-            assert!(plan.iter().any(|line| line[3].contains(part)), "{part}: {plan:?}");
+            assert!(has(part) > 0, "{part}: {plan:?}");
         }
-        assert!(!plan.iter().any(|line| line[3].contains("SCAN data")), "{plan:?}");
-        i64::try_from(plan.iter().filter(is_search).count()).unwrap()
+        assert_eq!(has("SCAN data"), 0, "{plan:?}");
+        i64::try_from(has("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts>? AND ts<?)")).unwrap()
     };
     let range = format!("WHERE meter = '{meter}' AND ts >= {NOW_NS} AND ts < {}", NOW_NS + 9);
     for what in ["*", "obis, avg(value)"] {
@@ -283,9 +282,8 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
         ("gaps", "day"),
     ];
     for (view, when) in views {
-        let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM {view} {point} AND {when} = '2026-11'");
-        let plan = rows(&store, &sql);
-        let has = |what: &str| plan.iter().filter(|line| line[3].contains(what)).count();
+        let plan = plan_of(&store, &format!("SELECT * FROM {view} {point} AND {when} = '2026-11'"));
+        let has = |what: &str| plan.iter().filter(|line| line.contains(what)).count();
         let parts = usize::try_from(2 * sealed).unwrap();
         assert_eq!(has("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts=?)"), parts / 2, "{view}: {plan:?}");
         assert!(has("SEARCH meter_ids USING INDEX meter_ids_by_point (metering_point=?)") > parts, "{view}: {plan:?}");
@@ -309,9 +307,7 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
 #[test]
 fn the_newest_values_of_a_meter_are_searched_in_each_table_and_recent_samples_are_found_by_their_times() {
     let mut steps = Steps::new();
-    for second in 0..60 {
-        steps.store(&body(1, second, 1.0));
-    }
+    steps.store_seconds(60);
     let store = file(&steps.feed);
     let meter = Uuid::from_bytes([1; 16]);
     for condition in ["meter", "metering_point"] {
