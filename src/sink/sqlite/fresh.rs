@@ -9,7 +9,7 @@ use super::periods::{FRESH, Key, table};
 use rusqlite::Connection;
 
 /// Adds the times of fresh samples, which are sorted by time and meter.
-pub(super) fn add(store: &Connection, keys: &mut dyn Iterator<Item = Key>) -> rusqlite::Result<()> {
+pub(super) fn add(store: &Connection, keys: impl Iterator<Item = Key>) -> rusqlite::Result<()> {
     let mut add = store.prepare_cached("INSERT OR IGNORE INTO fresh_times (meter, ts) VALUES (?1, ?2)")?;
     let mut last = None;
     for Key { meter, ts, .. } in keys {

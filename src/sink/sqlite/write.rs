@@ -251,7 +251,7 @@ fn write_rows(store: &Connection, periods: &Periods, rows: &[Row]) -> rusqlite::
         let period = periods.all()[rows[0].place];
         upsert(store, period.id, rows.iter())?;
         if period.id == FRESH {
-            fresh::add(store, &mut rows.iter().map(|row| row.key))?;
+            fresh::add(store, rows.iter().map(|row| row.key))?;
             fresh = rows.len();
             continue;
         }
