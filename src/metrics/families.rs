@@ -103,7 +103,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_sink_gap_records_total", Counter, &["sink"], "Records that the sink will never get, because retention removed them first; counted at detection."),
     family("meterline_sink_gap_last_timestamp_seconds", Gauge, &["sink"], "Time of the newest gap record of the sink, in seconds since 1970; 0 if it has none."),
     family("meterline_sink_rows_refused_total", Counter, &["sink"], "Rows that the sink refused because of their content; kept as dead letters."),
-    family("meterline_sink_rows_expired_total", Counter, &["sink"], "Samples that were deleted from the embedded store because of sink.sqlite.keep or keep_size."),
+    family("meterline_sink_rows_expired_total", Counter, &["sink"], "Samples that were deleted from the embedded store because of sink.sqlite.keep or keep_size, and those that a replay did not store again because their quarter-hour has them."),
     family("meterline_sink_file_bytes", Gauge, &["sink"], "Size of the embedded store's database without its log."),
     family("meterline_sink_log_bytes", Gauge, &["sink"], "Size of the embedded store's log (-wal). Beyond 64 MiB the sink waits, and the journal keeps what follows."),
     family("meterline_sink_late_rows_total", Counter, &["sink"], "Late rows: measured more than ten minutes before receipt, or in an earlier partition of the table. They are held and sent together."),

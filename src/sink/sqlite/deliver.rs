@@ -107,6 +107,7 @@ impl Sqlite {
         self.is_untidy = true;
         self.count.requests.increment(1);
         self.count.rows.increment(committed.rows as u64);
+        self.count.expired.increment(committed.moved as u64);
         self.count.corrections.increment(committed.corrections);
         Ok(())
     }

@@ -51,6 +51,8 @@ pub(super) struct Committed {
     pub(super) rows: usize,
     /// The fresh ones among them.
     pub(super) fresh: usize,
+    /// Samples that were not written because they are in quarter-hours already.
+    pub(super) moved: usize,
     /// Keys whose value changed.
     pub(super) corrections: u64,
     /// Whether later records of the journal were stored before.
@@ -133,7 +135,7 @@ pub(super) fn commit(
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let before: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
     dictionaries.open(&transaction)?;
-    let rows = rows(&transaction, dictionaries, periods, batch)?;
+    let (rows, moved) = rows(&transaction, dictionaries, periods, batch)?;
     let fresh = write_rows(&transaction, periods, &rows)?;
     write_versions(&transaction, &mut dictionaries.calendar, batch.versions())?;
     let after: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
@@ -145,7 +147,7 @@ pub(super) fn commit(
         .prepare_cached(SET_CURSOR)?
         .query_row(params![cursor.journal.to_string(), next, checkpointed], |row| Ok((row.get(0)?, row.get(1)?)))?;
     transaction.commit()?;
-    Ok(Committed { rows: rows.len(), fresh, corrections: after.abs_diff(before), is_replay, generation })
+    Ok(Committed { rows: rows.len(), fresh, moved, corrections: after.abs_diff(before), is_replay, generation })
 }
 
 /// Whether records of this journal were stored before.
@@ -189,13 +191,13 @@ struct Row {
 }
 
 /// The rows in the order of the tables, each key once: the last in journal order. Without those that are in
-/// quarter-hours already.
+/// quarter-hours already, which are counted.
 fn rows(
     store: &Connection,
     dictionaries: &mut Dictionaries,
     periods: &Periods,
     batch: &Batch,
-) -> rusqlite::Result<Vec<Row>> {
+) -> rusqlite::Result<(Vec<Row>, usize)> {
     let sources = batch
         .sources()
         .map(|name| dictionaries.sources.number(store, name.to_owned(), || [name.to_owned()]))
@@ -223,6 +225,7 @@ fn rows(
             flags: row.flags.bits(),
         });
     }
+    let moved = batch.rows().len() - rows.len();
     let times = || batch.rows().iter().map(|row| row.at);
     if let Some((first, last)) = times().min().zip(times().max()) {
         dictionaries.calendar.cover(store, first, last)?;
@@ -241,7 +244,7 @@ fn rows(
         }
         is_same
     });
-    Ok(rows)
+    Ok((rows, moved))
 }
 
 /// Writes rows, each to the table of its period, and returns the number of fresh ones.

@@ -1,6 +1,7 @@
 //! Periods beyond the age or the size to keep are deleted; their quarter-hours may stay.
 
 use super::*;
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 const DAY: i64 = 86_400;
 
@@ -248,7 +249,8 @@ fn a_replay_of_what_is_in_quarter_hours_has_nothing_to_store_and_its_end_is_know
     let feed = Feed::new();
     let retention = keep_days(8, 100);
     assert_eq!(retention.rolled_up_before(&file(&feed)), None);
-    let pump = start_with(&feed, retention);
+    let metrics = PrometheusBuilder::new().build_recorder();
+    let pump = ::metrics::with_local_recorder(&metrics, || start_with(&feed, retention));
     store_sent(&feed, &pump, retention);
     // As many as there were.
     let samples = by_time(&feed);
@@ -256,6 +258,11 @@ fn a_replay_of_what_is_in_quarter_hours_has_nothing_to_store_and_its_end_is_know
     drain(&feed, &pump);
     assert_eq!(by_time(&feed), samples);
     stop(&feed, &pump);
+    // Once when they were moved, and once when they came again.
+    let expired = 2 * (sent().len() - samples.len());
+    let metrics = metrics.handle().render();
+    let line = format!(r#"meterline_sink_rows_expired_total{{sink="sqlite"}} {expired}"#);
+    assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     let before = retention.rolled_up_before(&file(&feed)).unwrap().0;
     let oldest: i64 = rows(&file(&feed), "SELECT min(ts) FROM samples")[0][0].parse().unwrap();
     assert!(before <= oldest && before > NOW_NS - 10 * DAY * 1_000_000_000, "{before} {oldest}");
