@@ -98,9 +98,9 @@ impl Sqlite {
         self.checked = Some(self.clock.monotonic());
         self.committed = self.taken.next;
         self.keep.stored(self.batch.rows().iter().map(|row| row.at).max(), committed.is_replay);
-        let oldest = self.batch.rows().iter().map(|row| row.at).min();
-        if oldest.zip(self.keep.oldest(self.clock.now())).is_some_and(|(stored, kept)| stored < kept) {
-            store.check_sealing();
+        let kept = self.keep.oldest(self.clock.now());
+        if let Some(kept) = kept.filter(|kept| self.batch.rows().iter().any(|row| row.at < *kept)) {
+            store.check_sealing(kept);
         }
         self.batch.clear();
         self.due = None;

@@ -172,9 +172,12 @@ impl Store {
         file::used_bytes(&self.connection).map(|used| used > size).map_err(|error| self.failed(&error))
     }
 
-    /// With the next step, checks whether to seal.
-    pub(super) fn check_sealing(&mut self) {
-        self.seal_check_after = i64::MIN;
+    /// With the next step, checks whether to seal, if samples from before `oldest` may be among the fresh ones: the
+    /// check counts all of these.
+    pub(super) fn check_sealing(&mut self, oldest: UnixNanos) {
+        if self.periods.place_of(oldest) + 1 == self.periods.all().len() {
+            self.seal_check_after = i64::MIN;
+        }
     }
 
     fn next_step(&mut self, keep: &Keep, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {
