@@ -5,9 +5,11 @@
 //! or sink. It has no login: its address and the host names of its pages protect it.
 
 mod answer;
+mod frame;
 mod headline;
 mod hosts;
 mod page;
+mod parameters;
 mod server;
 mod status;
 #[cfg(test)]

@@ -3,12 +3,19 @@
 //! Pages are made on blocking threads, [`PAGES_MAX`] at a time: a page of many meters takes
 //! seconds, and the probes must not wait for it. `/livez` needs no thread and no lock.
 
+use super::frame::{Frame, View};
 use super::hosts::Hosts;
+use super::parameters::Parameters;
+use super::status::Status;
 use super::{Views, page};
+use askama::Template;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +33,14 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Only the listener's own files: no style, script or picture inside a page, and no page in a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const STYLE: &str = include_str!("assets/style.css");
+const SCRIPT: &str = include_str!("assets/script.js");
+const ICON: &str = include_str!("assets/icon.svg");
 
 /// An answer with its whole body.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -61,21 +76,20 @@ impl Pages {
                 TEXT,
                 "This host name is not served. Use an address or localhost, or add the name to hosts in [admin].\n",
             ),
-            "/" => made(&self.pages, self.views.clone(), status_page).await,
-            "/status.json" => made(&self.pages, self.views.clone(), status_json).await,
-            "/metrics" => made(&self.pages, self.views.clone(), metrics).await,
-            _ => response(
-                StatusCode::NOT_FOUND,
-                TEXT,
-                "Not found. Pages: / (status page), /status.json, /metrics, /livez, /readyz\n",
-            ),
+            "/style.css" => response(StatusCode::OK, "text/css; charset=utf-8", STYLE),
+            "/script.js" => response(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT),
+            "/icon.svg" => response(StatusCode::OK, "image/svg+xml", ICON),
+            path => {
+                let (path, parameters) = (path.to_owned(), Parameters::of(request.uri().query()));
+                made(&self.pages, self.views.clone(), move |views| view(views, &path, &parameters)).await
+            }
         }
     }
 }
 
 /// Makes an answer on a blocking thread. The permit is released when that is done, also if
 /// the client is gone.
-async fn made(permits: &Arc<Semaphore>, views: Views, make: fn(&Views) -> Answer) -> Answer {
+async fn made(permits: &Arc<Semaphore>, views: Views, make: impl FnOnce(&Views) -> Answer + Send + 'static) -> Answer {
     let making = async {
         let permit = Arc::clone(permits).acquire_owned().await.ok()?;
         let work = move || {
@@ -99,8 +113,58 @@ fn ready(views: &Views) -> Answer {
     }
 }
 
-fn status_page(views: &Views) -> Answer {
-    response(StatusCode::OK, HTML, page::page(&(views.status)()))
+/// The views and files that are made of a snapshot.
+fn view(views: &Views, path: &str, _parameters: &Parameters) -> Answer {
+    match path {
+        "/" | "/meters" => redirect("/flow"),
+        "/flow" => flow(views),
+        "/trouble" => trouble(views),
+        "/status.json" => status_json(views),
+        "/metrics" => metrics(views),
+        _ => response(
+            StatusCode::NOT_FOUND,
+            TEXT,
+            "Not found. Pages: /, /meters, /flow, /trouble, /status.json, /metrics, /livez, /readyz\n",
+        ),
+    }
+}
+
+fn redirect(path: &'static str) -> Answer {
+    let mut answer = response(StatusCode::SEE_OTHER, TEXT, "");
+    answer.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
+    answer
+}
+
+#[derive(Template)]
+#[template(path = "flow.html")]
+struct FlowPage {
+    frame: Frame,
+    tables: String,
+}
+
+fn flow(views: &Views) -> Answer {
+    let status = (views.status)();
+    html(&FlowPage { frame: Frame::new(View::Flow, "Flow", &status), tables: page::tables(&status) })
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct TroublePage {
+    frame: Frame,
+    status: Status,
+}
+
+fn trouble(views: &Views) -> Answer {
+    let status = (views.status)();
+    html(&TroublePage { frame: Frame::new(View::Trouble, "Trouble", &status), status })
+}
+
+/// A page of this template.
+pub(super) fn html(template: &impl Template) -> Answer {
+    match template.render() {
+        Ok(page) => response(StatusCode::OK, HTML, page),
+        Err(error) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
+    }
 }
 
 fn status_json(views: &Views) -> Answer {
@@ -120,5 +184,8 @@ fn response(status: StatusCode, content_type: &'static str, body: impl Into<Byte
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

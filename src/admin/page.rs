@@ -1,23 +1,9 @@
-//! The status page: plain HTML. It works without JavaScript; with JavaScript it refreshes
-//! automatically.
+//! The tables of sources, ingest, sinks and journal, for the view Flow.
 
-use super::status::{
-    Headline, IngestStatus, JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status,
-};
-use crate::base::{Level, human};
+use super::status::{IngestStatus, JournalStatus, MissingStatus, SharedStatus, SinkStatus, Status};
+use crate::base::human;
 use crate::source::{Description, Fact, SourceState};
 use std::fmt::Write as _;
-
-const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733;background:#fff}\
-h1{font-size:1.4rem}h2{font-size:1.05rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
-th,td{text-align:left;padding:.3rem .7rem .3rem 0;border-bottom:1px solid #dde3e9;vertical-align:top}\
-th{font-weight:600;color:#51606e}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
-.ok{color:#14713d}.bad{color:#b3261e;font-weight:600}.wait{color:#8a5a00;font-weight:600}code{font-size:.92em}\
-@media(prefers-color-scheme:dark){body{color:#dce4ec;background:#12181f}th,td{border-color:#2c3843}th{color:#9fb0bf}.ok{color:#5ccb8a}.bad{color:#ff8a80}.wait{color:#ffc46b}}";
-
-const SCRIPT: &str = "setInterval(async()=>{try{const t=await(await fetch(location.href,{cache:'no-store'})).text();\
-const d=new DOMParser().parseFromString(t,'text/html');document.querySelector('main').replaceWith(d.querySelector('main'))}\
-catch(e){const s=document.querySelector('#state');s.className='bad';s.textContent='This page cannot reach meterline.'}},2000)";
 
 /// Appends formatted text. Writing to a `String` cannot fail.
 macro_rules! push {
@@ -26,34 +12,20 @@ macro_rules! push {
     };
 }
 
-/// Returns the whole page.
-pub(super) fn page(status: &Status) -> String {
+/// Returns the tables of the view.
+pub(super) fn tables(status: &Status) -> String {
     let mut html = String::with_capacity(16 * 1024);
-    push!(
-        html,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>meterline</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><main>"
-    );
-    summary(&mut html, status);
+    notices(&mut html, status);
     sources(&mut html, status);
     ingest(&mut html, status);
     sinks(&mut html, status);
     journal(&mut html, status);
     missing(&mut html, &status.missing);
     dead_letters(&mut html, status);
-    meters(&mut html, status);
-    push!(
-        html,
-        "</main><p><a href=\"/metrics\">metrics</a> · <a href=\"/status.json\">this page as JSON</a></p>\
-         <script>{SCRIPT}</script></body></html>"
-    );
     html
 }
 
-fn summary(html: &mut String, status: &Status) {
-    push!(html, "<h1>meterline {}</h1>", status.version);
-    headline(html, &status.headline);
-    push!(html, "<p>Running since {}; current time {}.</p>", status.started, status.now);
+fn notices(html: &mut String, status: &Status) {
     if !status.clock.ok {
         html.push_str("<p class=\"bad\">The clock is before this program's build date: set the clock.</p>");
     }
@@ -72,29 +44,12 @@ fn summary(html: &mut String, status: &Status) {
     }
 }
 
-fn headline(html: &mut String, headline: &Headline) {
-    let class = match headline.level {
-        Level::Good => "ok",
-        Level::Warning => "wait",
-        Level::Fault => "bad",
-    };
-    push!(html, "<div class=\"{class}\"><p id=\"state\" class=\"{class}\">{}</p>", escaped(&headline.summary));
-    if !headline.parts.is_empty() {
-        html.push_str("<ul>");
-        for part in &headline.parts {
-            push!(html, "<li>{}", escaped(part));
-        }
-        html.push_str("</ul>");
-    }
-    html.push_str("</div>");
-}
-
 fn sources(html: &mut String, status: &Status) {
-    html.push_str("<h2>Sources</h2><table><tr><th>Source<th>Kind<th>State<th>Facts</tr>");
+    html.push_str("<h2>Sources</h2><div class=scroll><table><tr><th>Source<th>Kind<th>State<th>Facts</tr>");
     for source in &status.sources {
         source_row(html, source);
     }
-    html.push_str("</table>");
+    html.push_str("</table></div>");
 }
 
 fn source_row(html: &mut String, source: &Description) {
@@ -128,7 +83,7 @@ const HELD_BACK: &str = " <span class=\"bad\">its undelivered records fill its s
 
 fn ingest(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Ingest</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Newest reading<th>Last received</tr>",
+        "<h2>Ingest</h2><div class=scroll><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Newest reading<th>Last received</tr>",
     );
     for source in &status.ingest {
         push!(
@@ -145,7 +100,7 @@ fn ingest(html: &mut String, status: &Status) {
             source.shared.as_ref().map(shared).unwrap_or_default()
         );
     }
-    html.push_str("</table>");
+    html.push_str("</table></div>");
 }
 
 fn newest_reading(source: &IngestStatus) -> String {
@@ -184,7 +139,7 @@ fn missing(html: &mut String, missing: &MissingStatus) {
     push!(
         html,
         "<p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
-             <table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
+             <div class=scroll><table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
         missing.gaps_open,
         missing.quarter_hours
     );
@@ -201,12 +156,12 @@ fn missing(html: &mut String, missing: &MissingStatus) {
             gap.state
         );
     }
-    html.push_str("</table>");
+    html.push_str("</table></div>");
 }
 
 fn sinks(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Sinks</h2><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Time behind<th class=n>Records kept<th class=n>Bytes kept<th>Last error</tr>",
+        "<h2>Sinks</h2><div class=scroll><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Time behind<th class=n>Records kept<th class=n>Bytes kept<th>Last error</tr>",
     );
     for sink in &status.sinks {
         push!(
@@ -227,7 +182,7 @@ fn sinks(html: &mut String, status: &Status) {
         );
     }
     html.push_str(
-        "</table><p>The journal keeps all records from a sink's cursor on. Late rows that a sink holds are kept, but \
+        "</table></div><p>The journal keeps all records from a sink's cursor on. Late rows that a sink holds are kept, but \
          not behind.</p>",
     );
 }
@@ -278,7 +233,7 @@ fn gaps(html: &mut String, journal: &JournalStatus) {
     push!(
         html,
         "<p class=bad>Gaps: records that a sink will never get ({} in total, the newest are listed).</p>\
-         <table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Cause</tr>",
+         <div class=scroll><table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Cause</tr>",
         journal.gaps_total
     );
     for gap in &journal.gaps {
@@ -293,7 +248,7 @@ fn gaps(html: &mut String, journal: &JournalStatus) {
             gap.reason
         );
     }
-    html.push_str("</table>");
+    html.push_str("</table></div>");
 }
 
 fn dead_letters(html: &mut String, status: &Status) {
@@ -307,36 +262,6 @@ fn dead_letters(html: &mut String, status: &Status) {
         push!(html, "<li class=wait>{count} open, kind {}", escaped(kind));
     }
     html.push_str("</ul><p>See <code>meterline dead-letters list</code>.</p>");
-}
-
-fn meters(html: &mut String, status: &Status) {
-    push!(
-        html,
-        "<h2>Recent meters</h2><p>The newest reading of each meter: {1} meters, at most {0}.</p>\
-         <table><tr><th>Meter<th>Source<th>Measured<th>Values</tr>",
-        status.meters.shown_max,
-        status.meters.newest.len()
-    );
-    for meter in &status.meters.newest {
-        push!(
-            html,
-            "<tr><td><code>{}</code><td>{}<td>{}<td>{}</tr>",
-            meter.meter,
-            escaped(&meter.source),
-            meter.at,
-            values(meter)
-        );
-    }
-    html.push_str("</table>");
-}
-
-fn values(meter: &MeterStatus) -> String {
-    let mut text = String::new();
-    for value in &meter.values {
-        let label = if value.name.is_empty() { &value.obis } else { &value.name };
-        push!(text, "<div title=\"{}\">{label}: {} {}</div>", value.obis, value.value, value.unit);
-    }
-    text
 }
 
 fn escaped(text: &str) -> String {

@@ -106,7 +106,7 @@ fn the_demo_of_all_vendors_shows_every_local_meter_running() {
     let meters = || of_sqlite(&store).into_keys().map(|key| key.meter).collect::<BTreeSet<_>>().len();
     wait::until("both monitors are stored with their configuration", LIMIT, || meters() >= expected);
     wait::until("every view of the store has rows", LIMIT, || VIEWS.iter().all(|view| has_rows(&store, view)));
-    let html = http::get(&page).unwrap().1;
+    let html = http::get(&format!("{page}flow")).unwrap().1;
     for name in names {
         assert!(html.contains(name), "{name} in {html}");
     }

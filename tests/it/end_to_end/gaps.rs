@@ -57,7 +57,7 @@ fn quarter_hours_that_did_not_come_are_listed_and_closed_when_they_come_over_res
     crate::support::wait::until("the gap is closed", std::time::Duration::from_secs(30), || {
         service.status()["missing"]["newest"][0]["state"] == "late"
     });
-    assert!(service.page("/").unwrap().1.contains("Missing readings"));
+    assert!(service.page("/flow").unwrap().1.contains("Missing readings"));
     service.stop();
     let closed = &gaps(&service)[0];
     assert_eq!((&closed["state"], &closed["late"]), (&"late".into(), &3.into()));

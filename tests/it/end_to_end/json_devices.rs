@@ -56,7 +56,7 @@ fn a_device_with_json_is_stored_once_a_reading_also_over_a_restart_and_shows_its
     let found: Vec<_> = stored.iter().map(|(key, value)| (key.obis, key.time_ns / 1_000_000_000, *value)).collect();
     let counter = [1, 0, 1, 8, 0, 255];
     assert_eq!(found, [(counter, now, 12_500.0), (counter, now + 2, 12_500.0)]);
-    for page in ["/", "/status.json", "/metrics"] {
+    for page in ["/", "/flow", "/trouble", "/status.json", "/metrics"] {
         assert!(!service.page(page).unwrap().1.contains(PASSWORD), "{page}");
     }
     assert!(!service.log().contains(PASSWORD));

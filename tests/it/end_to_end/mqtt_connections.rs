@@ -58,7 +58,7 @@ fn receive(service: &Service, options: MqttOptions) {
 }
 
 fn assert_hidden(service: &Service) {
-    for page in ["/", "/status.json", "/metrics"] {
+    for page in ["/", "/flow", "/trouble", "/status.json", "/metrics"] {
         assert!(!service.page(page).unwrap().1.contains("hunter2"), "{page}");
     }
     assert!(!service.log().contains("hunter2"), "{}", service.log());

@@ -94,7 +94,7 @@ fn assert_hidden(service: &Service, uuid: &str) {
         [uuid.as_bytes(), plain.as_bytes()].iter().any(|it| lower.windows(it.len()).any(|window| window == *it))
             || text.windows(bytes.len()).any(|window| window == bytes)
     };
-    for page in ["/", "/status.json", "/metrics"] {
+    for page in ["/", "/flow", "/trouble", "/status.json", "/metrics"] {
         assert!(!holds(service.page(page).unwrap().1.as_bytes()), "{page}");
     }
     assert!(!holds(service.log().as_bytes()), "the log");

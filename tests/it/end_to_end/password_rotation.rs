@@ -118,7 +118,8 @@ fn a_rotation_under_load_refuses_no_reading_and_then_the_old_password_is_none() 
         scene.service.source("acme", "smart-me registration")["state"] == "running"
     });
     scene.assert_rotated();
-    for text in [said, scene.service.log(), scene.service.page("/").unwrap().1] {
+    for text in [said, scene.service.log(), scene.service.page("/").unwrap().1, scene.service.page("/flow").unwrap().1]
+    {
         assert!(![KEY, PASSWORD, &scene.present(), PATH].iter().any(|secret| text.contains(*secret)), "{text}");
     }
 }

@@ -33,7 +33,7 @@ fn two_accounts_that_send_one_meter_are_shown_and_the_last_value_stands() {
     let status = service.status();
     assert_eq!(status["ingest"][1]["shared"]["other"], "acme", "{status}");
     let meter = status["ingest"][1]["shared"]["meter"].as_str().unwrap().to_owned();
-    let (_, page) = service.page("/").unwrap();
+    let (_, page) = service.page("/flow").unwrap();
     assert!(page.contains(&format!("{meter} also comes from acme")), "{page}");
     service.wait_drained();
     let last = [body([7; 16], time_ns, 1.0), body(METER, time_ns, 2.0)];

@@ -131,7 +131,7 @@ fn an_optional_sink_that_is_down_permanently_costs_no_503_and_its_gap_is_shown_e
     wait::until("the gap is noted", LIMIT, || service.metric(series) > 0.0);
     assert!(service.metric("meterline_sink_gap_last_timestamp_seconds{sink=\"kafka\"}") > 0.0);
     assert_gap(&service.status()["journal"]["gaps"]);
-    assert!(service.page("/").unwrap().1.contains("records that a sink will never get"));
+    assert!(service.page("/flow").unwrap().1.contains("records that a sink will never get"));
 
     assert!(service.stop().success());
     let listed: serde_json::Value = serde_json::from_str(&service.text_of(&["journal", "--json"])).unwrap();

@@ -94,7 +94,7 @@ fn rows_of_smappees_cloud_are_in_the_stores_fill_an_outage_and_go_on_after_a_kil
     assert_eq!(cloud.grants(), (2, 1), "by password for the check and at first, then by the stored refresh token");
 
     let mut shown = vec![service.log(), checked, service.text_of(&["sources"])];
-    shown.extend(["/", "/status.json", "/metrics"].map(|page| service.page(page).unwrap().1));
+    shown.extend(["/", "/flow", "/trouble", "/status.json", "/metrics"].map(|page| service.page(page).unwrap().1));
     shown.extend(service.data_texts().into_iter().map(|(_, text)| text));
     for text in shown {
         assert!(!text.contains("hunter2") && !text.to_lowercase().contains(SmappeeCloud::UUID), "{text}");

@@ -107,7 +107,12 @@ fn two_accounts_and_a_partner_have_their_own_budget_registration_and_gaps() {
         assert!(minute.count() <= FEW, "{few:?}");
     }
     assert!(few.len() >= FEW, "all that it may have was used: {few:?}");
-    for text in [service.log(), service.page("/").unwrap().1, service.page("/status.json").unwrap().1] {
+    for text in [
+        service.log(),
+        service.page("/").unwrap().1,
+        service.page("/flow").unwrap().1,
+        service.page("/status.json").unwrap().1,
+    ] {
         assert!(KEYS.iter().all(|key| !text.contains(key)), "{text}");
     }
     assert!(service.stop().success());

@@ -103,7 +103,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_logged_once_and_
     let mut shown = Vec::new();
     let mut tokens = Vec::new();
     wait_for_state(&service, "misconfigured");
-    assert!(service.page("/").unwrap().1.contains("smart-me login --account acme"));
+    assert!(service.page("/flow").unwrap().1.contains("smart-me login --account acme"));
     shown.push(service.text_of(&["check"]));
     assert!(shown[0].contains("is not logged in"), "{}", shown[0]);
 
@@ -137,7 +137,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_logged_once_and_
     assert_eq!(times(&log, "account 'acme' is not logged in at smart-me"), 1, "{log}");
     assert_eq!(times(&log, "was revoked or has expired: run `meterline smart-me login --account acme`"), 1, "{log}");
     shown.push(log);
-    shown.extend(["/", "/status.json", "/metrics"].map(|page| service.page(page).unwrap().1));
+    shown.extend(["/", "/flow", "/trouble", "/status.json", "/metrics"].map(|page| service.page(page).unwrap().1));
     shown.extend(every_file(&service));
     assert!(tokens.len() >= 3);
     for text in shown {

@@ -189,7 +189,7 @@ fn by_default_who_has_a_webhook_is_only_watched_and_the_webhooks_unit_is_checked
     wait_for_a_list(&cloud);
     assert_eq!(said(), 1, "it is logged once");
     assert_eq!(service.source(ACCOUNT, KIND)["facts"]["unit_factor_meters_differing"], 1.0);
-    assert!(service.page("/").unwrap().1.contains("unit factor: 1000"));
+    assert!(service.page("/flow").unwrap().1.contains("unit factor: 1000"));
     service.wait_drained();
     let stored = of_sqlite(&service.sqlite_file());
     let wrong = device.values(now + 10 * SECOND)[0].1 * 1000.0;
@@ -198,7 +198,7 @@ fn by_default_who_has_a_webhook_is_only_watched_and_the_webhooks_unit_is_checked
 }
 
 fn assert_no_secret_in(service: &Service) {
-    for page in ["/", "/status.json", "/metrics"] {
+    for page in ["/", "/flow", "/trouble", "/status.json", "/metrics"] {
         assert!(!service.page(page).unwrap().1.contains(KEY), "{page}");
     }
     assert!(!service.log().contains(KEY));

@@ -84,7 +84,7 @@ fn a_cloud_that_is_away_is_shown_and_keeps_nothing_from_being_taken() {
     cloud.fail_next(100_000, Fault::Status(403, None));
     let service = service(&cloud, true);
     wait::until("it is shown", LIMIT, || state(&service) == "misconfigured");
-    let page = service.page("/").unwrap().1;
+    let page = service.page("/flow").unwrap().1;
     assert!(page.contains("claims device.read and realtimeapi.readwrite"), "{page}");
     assert_eq!(Connection::new(&service.target()).post(b"").unwrap().status, 200);
     cloud.heal();
@@ -159,7 +159,7 @@ fn state(service: &Service) -> Value {
 
 fn assert_no_secret_in(service: &Service) {
     let mut shown = vec![("the log".to_owned(), service.log())];
-    for page in ["/", "/status.json", "/metrics"] {
+    for page in ["/", "/flow", "/trouble", "/status.json", "/metrics"] {
         shown.push((page.to_owned(), service.page(page).unwrap().1));
     }
     for (name, text) in service.data_texts() {

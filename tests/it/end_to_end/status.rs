@@ -68,7 +68,7 @@ fn the_page_and_the_journal_command_name_the_same_numbers_for_each_cursor() {
     assert_eq!(questdb["kept_records"].as_u64(), Some(service.next_sequence() - 1), "{questdb}");
     assert!(questdb["kept_bytes"].as_u64() > Some(4096), "{questdb}");
     assert!(service.text_of(&["journal"]).contains("RECORDS KEPT"));
-    assert!(service.page("/").unwrap().1.contains("Records kept"));
+    assert!(service.page("/flow").unwrap().1.contains("Records kept"));
 }
 
 #[test]
@@ -78,10 +78,8 @@ fn the_page_begins_with_the_worst_of_its_parts_in_words() {
     wait::until("both are known to be down", LIMIT, || {
         ["questdb", "kafka"].iter().all(|sink| service.sink(sink)["state"] != "running")
     });
-    let page = service.page("/").unwrap().1;
-    let start = page.find("id=\"state\"").unwrap();
-    let headline = &page[start..page[start..].find("<h2>").unwrap() + start];
-    assert!(!headline.contains("class=\"ok\""), "{headline}");
+    let headline = service.page("/trouble").unwrap().1;
+    assert!(!headline.contains("class=\"state good\""), "{headline}");
     for part in ["Data is taken, but", "2 sinks are not running: ", "questdb (", "kafka ("] {
         assert!(headline.contains(part), "{part} is missing in {headline}");
     }
@@ -89,8 +87,8 @@ fn the_page_begins_with_the_worst_of_its_parts_in_words() {
     assert_ne!(status["headline"]["level"], "good", "{status}");
     let healthy = Setup::default().start();
     wait::until("a healthy service", LIMIT, || healthy.status()["headline"]["level"] == "good");
-    let page = healthy.page("/").unwrap().1;
-    assert!(page.contains("id=\"state\" class=\"ok\""), "{page}");
+    let page = healthy.page("/flow").unwrap().1;
+    assert!(page.contains("id=\"state\" class=\"state good\""), "{page}");
 }
 
 #[test]
@@ -114,7 +112,7 @@ fn stale_meters_are_named_and_ages_are_written_for_people() {
     service.start_again();
     let devices = |service: &Service| service.source(ACCOUNT, "smart-me devices");
     wait::until("one is stale", LIMIT, || devices(&service)["facts"]["meters_stale"] == 1.0);
-    let page = service.page("/").unwrap().1;
+    let page = service.page("/flow").unwrap().1;
     assert!(page.contains("Cellar &lt;north&gt;"), "{page}");
     assert!(page.contains("oldest value: 40d"), "{page}");
     assert!(!page.contains("3456003"), "{page}");

@@ -83,7 +83,7 @@ fn before_the_build_date_bodies_are_503_until_the_clock_is_set() {
     assert_eq!(connection.post(&body.bytes).unwrap().status, 503);
     let (status, why) = in_process.page("/readyz");
     assert!(status == 503 && why.contains("clock"), "{status} {why}");
-    assert!(in_process.page("/").1.contains("The clock is before this program"));
+    assert!(in_process.page("/flow").1.contains("The clock is before this program"));
     in_process.clock.set_offset(0);
     assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
     assert_eq!(in_process.page("/readyz").0, 200);
