@@ -19,6 +19,10 @@ pub enum FrameError {
     /// A field ends behind its message.
     #[error("field {0} of the frame is cut")]
     Cut(u32),
+    /// An entry of a map has a field twice. No encoder writes one, and it has no one meaning: texts replace
+    /// each other, messages are merged.
+    #[error("field {0} of an entry of the frame is there twice")]
+    Twice(u32),
     /// A text is not UTF-8.
     #[error("field {0} of the frame is not UTF-8")]
     Text(u32),
@@ -127,10 +131,13 @@ impl<'a> Entry<'a> {
     pub(super) fn read(message: &'a [u8]) -> Result<Self, FrameError> {
         let (mut entry, mut fields) = (Self::default(), Fields::new(message));
         while let Some(field) = fields.next()? {
-            match field.number {
-                1 => entry.key = Some(field),
-                2 => entry.value = Some(field),
-                _ => {}
+            let earlier = match field.number {
+                1 => entry.key.replace(field),
+                2 => entry.value.replace(field),
+                _ => None,
+            };
+            if earlier.is_some() {
+                return Err(FrameError::Twice(field.number));
             }
         }
         Ok(entry)

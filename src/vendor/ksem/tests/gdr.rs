@@ -254,6 +254,7 @@ fn unknown_fields_are_skipped_and_a_damaged_frame_gives_nothing() {
     }
     assert_eq!(values(&[0x08, 1]), Err(FrameError::Type(1)));
     assert_eq!(values(&[0x12, 1, 0xff]), Err(FrameError::Text(2)));
+    assert_eq!(values(&[0x0a, 4, 0x0a, 0, 0x0a, 0]), Err(FrameError::Twice(1)));
     assert_eq!(values(&[]), Ok(vec![]));
 }
 
