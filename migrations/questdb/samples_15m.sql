@@ -1,12 +1,16 @@
 -- Quarter-hours, refreshed by a timer, because an immediate refresh nearly doubles the
--- server's load. Averages cannot be aggregated further, so sum and count are kept. The
--- energy of a quarter-hour is value_last less the value_last before it. It is no difference
--- within the quarter-hour: that is zero for a meter that sends once in it.
-CREATE MATERIALIZED VIEW IF NOT EXISTS "{table}_15m" WITH BASE "{table}" REFRESH EVERY 1m AS (
+-- server's load. The view has no window function: an incremental refresh sees only the buckets
+-- that changed, so lag() would be NULL in the first of them. It keeps the first and the last
+-- sample of each bucket instead; energy is calculated from neighbouring buckets when it is
+-- asked for (docs/questdb.md). Averages cannot be aggregated further, so sum and count are kept.
+CREATE MATERIALIZED VIEW IF NOT EXISTS "{view}" WITH BASE "{base}" REFRESH EVERY {every} AS (
   SELECT
     ts, meter, obis,
-    last(value) AS value_last, min(value) AS value_min, max(value) AS value_max,
-    sum(value) AS value_sum, count(value) AS value_count
-  FROM "{table}"
-  SAMPLE BY 15m
-) PARTITION BY DAY;
+    min(ts) AS first_ts, max(ts) AS last_ts,
+    first(value) AS value_first, last(value) AS value_last,
+    min(value) AS value_min, max(value) AS value_max,
+    sum(value) AS value_sum, count(value) AS value_count,
+    twap(value, ts) AS value_mean -- by time from first_ts to last_ts; each value holds until the next
+  FROM "{base}"
+  SAMPLE BY {step}
+) PARTITION BY {partition};

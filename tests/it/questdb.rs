@@ -1,6 +1,6 @@
 //! The QuestDB sink against a real server: the server's behaviour (`contract`), `migrate`
 //! and `check` (`migrate`), the sink itself (`sink`), losses in the server
-//! (`checkpoints`), late rows (`late_rows`) and meter descriptions (`meters`).
+//! (`checkpoints`), its views (`roll_ups`), late rows (`late_rows`) and meter descriptions (`meters`).
 
 mod checkpoints;
 mod contract;
@@ -8,6 +8,7 @@ mod harness;
 mod late_rows;
 mod meters;
 mod migrate;
+mod roll_ups;
 mod sink;
 
 use crate::support::questdb::Client;
@@ -22,7 +23,9 @@ const APPLY_LIMIT: Duration = Duration::from_secs(30);
 /// A configuration for a new table that no other test uses.
 fn fresh_config(client: &Client, test: &str) -> Config {
     let table = format!("samples_{test}");
-    client.execute(&format!("DROP MATERIALIZED VIEW IF EXISTS {table}_15m"));
+    for view in ["day", "hour", "15m"] {
+        client.execute(&format!("DROP MATERIALIZED VIEW IF EXISTS {table}_{view}"));
+    }
     client.execute(&format!("DROP TABLE IF EXISTS {table}"));
     client.execute(&format!("DROP TABLE IF EXISTS {table}_meters"));
     let mut config = Config::new(ServerUrl::parse(client.url()).unwrap());
@@ -48,4 +51,17 @@ fn rows_once_there_are(client: &Client, count: usize, sql: &str) -> Vec<Vec<Valu
 fn wait_applied(client: &Client, table: &TableName) {
     let sql = format!("SELECT writerTxn = sequencerTxn FROM wal_tables() WHERE name = '{table}'");
     wait::until("the log is applied", APPLY_LIMIT, || client.value(&sql) == Value::Bool(true));
+}
+
+/// Refreshes the views incrementally, each after the one that it is made from, and waits until
+/// they have every row.
+fn refresh_views(client: &Client, table: &str) {
+    for view in ["15m", "hour", "day"].map(|name| format!("{table}_{name}")) {
+        client.execute(&format!("REFRESH MATERIALIZED VIEW {view} INCREMENTAL"));
+        let sql = format!(
+            "SELECT view_name FROM materialized_views() WHERE view_name = '{view}' AND refresh_base_table_txn = base_table_txn"
+        );
+        wait::until(&format!("{view} is refreshed"), APPLY_LIMIT, || !client.query(&sql).is_empty());
+        client.execute(&format!("SELECT wait_wal_table('{view}')"));
+    }
 }

@@ -9,7 +9,7 @@ use super::fault;
 use super::schema;
 use super::server::Server;
 use super::ttl;
-use super::view;
+use super::view::{self, RollUp};
 use crate::base::{Finding, Level};
 use crate::deliver::SinkErrorKind;
 use crate::sink::findings::Findings;
@@ -17,7 +17,7 @@ use crate::sink::findings::Findings;
 /// The ILP version the encoder writes.
 const PROTOCOL: u32 = 2;
 
-/// Checks the server, its protocol, the credentials, the tables and the view.
+/// Checks the server, its protocol, the credentials, the tables and the views.
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     // An error of the server is the last finding: later checks would fail alike.
@@ -38,7 +38,7 @@ fn check_samples(config: &Config, server: &Server, findings: &mut Findings) -> R
         findings.add(
             Level::Fault,
             format!(
-                "QuestDB {} at {url} does not support version {PROTOCOL} of the line protocol: use QuestDB 9.1 or newer",
+                "QuestDB {} at {url} does not support version {PROTOCOL} of the line protocol: use QuestDB 9.3.4 or newer",
                 settings.version
             ),
         );
@@ -60,7 +60,7 @@ fn check_samples(config: &Config, server: &Server, findings: &mut Findings) -> R
     if config.keep.is_some() {
         ttl::refusal(server)?.into_iter().for_each(|refusal| findings.add(Level::Fault, refusal));
     }
-    check_view(config, server, findings)?;
+    check_views(config, server, findings)?;
     check_commit_mode(server, findings)?;
     confirm::table_state(server)?;
     Ok(())
@@ -97,21 +97,25 @@ fn check_commit_mode(server: &Server, findings: &mut Findings) -> Result<(), cra
     Ok(())
 }
 
-/// Reports what the running sink would warn of: the view and the table's TTL.
-fn check_view(config: &Config, server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+/// Reports what the running sink would warn of: the views and the table's TTL.
+fn check_views(config: &Config, server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     let complaints = complaints(config, server)?;
     if complaints.is_empty() {
-        findings.add(Level::Good, format!("view {} is valid", view::name(server.table())));
+        let names = RollUp::ALL.map(|roll_up| roll_up.name(server.table()));
+        findings.add(Level::Good, format!("views {} are valid", names.join(", ")));
     }
     complaints.into_iter().for_each(|complaint| findings.add(Level::Warning, complaint));
     Ok(())
 }
 
-/// Sentences about the view and the table's TTL, which do not stop delivery.
+/// Sentences about the views and the table's TTL, which do not stop delivery.
 pub(super) fn complaints(config: &Config, server: &Server) -> Result<Vec<String>, crate::deliver::SinkError> {
     let table = server.table();
-    let mut complaints: Vec<String> =
-        view::state(server, config.view_stale_after)?.complaint(table).into_iter().collect();
+    let mut complaints = Vec::new();
+    for roll_up in RollUp::ALL {
+        let view = view::state(server, roll_up, config.view_stale_after)?;
+        complaints.extend(view.complaint(&roll_up.name(table)));
+    }
     if let (Some(keep), Some(actual)) = (config.keep, schema::actual(server, &schema::SAMPLES)?)
         && ttl::other(&actual, keep).is_some()
     {

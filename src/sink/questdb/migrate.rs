@@ -1,4 +1,4 @@
-//! Creates the tables and the view, or alters them to the required state.
+//! Creates the tables and the views, or alters them to the required state.
 //!
 //! Compares first and refuses before it changes anything; adds only what is missing, so a
 //! second run does nothing. Does not know command lines. Each step is noted in the table
@@ -9,7 +9,7 @@ use super::confirm;
 use super::schema::{self, Actual, Column, Difference, PartitionUnit};
 use super::server::Server;
 use super::ttl;
-use super::view::{self, View};
+use super::view::{self, RollUp, View};
 use crate::deliver::SinkError;
 use crate::sink::Step;
 use std::time::Duration;
@@ -18,6 +18,8 @@ const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql"
 const METERS_SQL: &str = include_str!("../../../migrations/questdb/meters.sql");
 const HISTORY_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
 const HISTORY: &str = "meterline_migrations";
+/// Between two looks whether a refresh has ended.
+const REFRESH_POLL: Duration = Duration::from_millis(50);
 
 /// The server cannot be migrated.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +44,8 @@ fn list(done: &[Step]) -> String {
     done.iter().map(Step::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Brings the server to the required state: the samples table, its quarter-hour view, the
-/// table of meters, the migration history. `partition` is the required unit; without it a
+/// Brings the server to the required state: the samples table, its views of quarter-hours,
+/// hours and days, the table of meters, the migration history. `partition` is the required unit; without it a
 /// new table gets days, and an existing table keeps its unit.
 ///
 /// # Errors
@@ -52,7 +54,7 @@ pub fn migrate(config: &Config, partition: Option<PartitionUnit>) -> Result<Vec<
     let server = Server::new(config);
     let meters = Server::new(&config.of_meters());
     let mut done = Vec::new();
-    match (Migration { server: &server, meters: &meters, partition, keep: config.keep, done: &mut done }).run() {
+    match (Migration { config, server: &server, meters: &meters, partition, done: &mut done }).run() {
         Ok(()) => Ok(done),
         Err(Stop::Refused(sentences)) => Err(MigrateError::Refused(sentences)),
         Err(Stop::Server(error)) => Err(MigrateError::Server { error, done }),
@@ -71,11 +73,11 @@ impl From<SinkError> for Stop {
 }
 
 struct Migration<'a> {
+    config: &'a Config,
     server: &'a Server,
     /// The same server, with the table of meters.
     meters: &'a Server,
     partition: Option<PartitionUnit>,
-    keep: Option<Duration>,
     done: &'a mut Vec<Step>,
 }
 
@@ -84,9 +86,11 @@ impl Migration<'_> {
         let (table, meters) = (self.server.table().clone(), self.meters.table().clone());
         let actual = schema::actual(self.server, &schema::SAMPLES)?;
         let actual_meters = schema::actual(self.meters, &schema::METERS)?;
-        let view = view::state(self.server, Duration::MAX)?;
-        let mut refusals = self.refusals(&table, actual.as_ref(), &view);
-        if self.keep.is_some() {
+        let mut refusals = self.refusals(&table, actual.as_ref());
+        for roll_up in RollUp::ALL {
+            refusals.extend(refused_view(roll_up, &table, &view::state(self.server, roll_up, Duration::MAX)?));
+        }
+        if self.config.keep.is_some() {
             refusals.extend(ttl::refusal(self.server)?);
         }
         refusals.extend(actual_meters.iter().flat_map(|actual| unalterable_differences(&meters, actual)));
@@ -98,7 +102,7 @@ impl Migration<'_> {
             Some(actual) => self.alter_table(self.server, &actual)?,
         }
         self.set_ttl(&table)?;
-        self.migrate_view(&table, view)?;
+        self.migrate_views(&table)?;
         match actual_meters {
             None => {
                 let sql = METERS_SQL.replace("{table}", table.as_str()).replace("{meters}", meters.as_str());
@@ -109,18 +113,11 @@ impl Migration<'_> {
         Ok(())
     }
 
-    fn refusals(&self, table: &TableName, actual: Option<&Actual>, view: &View) -> Vec<String> {
+    fn refusals(&self, table: &TableName, actual: Option<&Actual>) -> Vec<String> {
         let mut refusals = Vec::new();
         if let Some(actual) = actual {
             refusals.extend(unalterable_differences(table, actual));
             refusals.extend(self.refused_partition(table, &actual.partitioned_by));
-        }
-        if let View::Other { why } = view {
-            refusals.push(format!(
-                "view {view} is not the required one ({why}): drop it (`DROP MATERIALIZED VIEW {view}`) and run \
-                 `meterline migrate` again",
-                view = view::name(table)
-            ));
         }
         refusals
     }
@@ -168,36 +165,85 @@ impl Migration<'_> {
 
     /// Sets the table's TTL if it is not the one of `keep`. The view keeps its quarter-hours.
     fn set_ttl(&mut self, table: &TableName) -> Result<(), SinkError> {
-        let Some(keep) = self.keep else { return Ok(()) };
+        let Some(keep) = self.config.keep else { return Ok(()) };
         let Some(actual) = schema::actual(self.server, &schema::SAMPLES)? else { return Ok(()) };
         let Some(hours) = ttl::other(&actual, keep) else { return Ok(()) };
         let did = format!("set to keep its rows for {hours} hours");
         self.run_step(&ttl::statement(table, hours), table.as_str(), did)
     }
 
-    fn migrate_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
-        let name = view::name(table);
-        match view {
-            View::Missing => {
-                self.run_step(&view::statement(table), &name, "created; refreshed every minute".to_owned())
+    /// Creates each view, or refreshes it if it is invalid. A refresh of a view makes the ones
+    /// that are made from it invalid, so these wait until it has ended.
+    fn migrate_views(&mut self, table: &TableName) -> Result<(), SinkError> {
+        let mut base_made = None;
+        for roll_up in RollUp::ALL {
+            let name = roll_up.name(table);
+            let asked_us = self.now_us()?;
+            let view = match (view::state(self.server, roll_up, Duration::MAX)?, base_made) {
+                (View::Missing, _) => View::Missing,
+                (view, None) => view,
+                (_, Some((base, base_asked_us))) => {
+                    if !self.wait_refreshed(base, base_asked_us)? {
+                        let did = format!(
+                            "waits until the server has refreshed {}: run `meterline migrate` again",
+                            base.name(table)
+                        );
+                        self.done.push(Step { object: name, did });
+                        return Ok(());
+                    }
+                    View::Invalid { why: format!("{} was made again", base.name(table)) }
+                }
+            };
+            match view {
+                View::Missing => {
+                    let did = format!("created; refreshed every {}", roll_up.every());
+                    self.run_step(&roll_up.statement(table), &name, did)?;
+                }
+                View::Invalid { why } => {
+                    if !self.refresh_view(roll_up, &name, &why)? {
+                        // The views that are made from it keep their rows, too.
+                        return Ok(());
+                    }
+                }
+                View::Valid | View::Stale | View::Other { .. } => continue,
             }
-            View::Invalid { why } => self.refresh_view(&name, &why),
-            View::Valid | View::Stale | View::Other { .. } => Ok(()),
+            base_made = Some((roll_up, asked_us));
         }
+        Ok(())
     }
 
-    /// Refreshes an invalid view, unless that would delete quarter-hours for ever.
-    fn refresh_view(&mut self, name: &str, why: &str) -> Result<(), SinkError> {
+    /// Refreshes an invalid view, unless that would delete its rows for ever.
+    fn refresh_view(&mut self, roll_up: RollUp, name: &str, why: &str) -> Result<bool, SinkError> {
         let sql = format!("REFRESH MATERIALIZED VIEW \"{name}\" FULL");
-        if let Some(loss) = view::refresh_loss(self.server)? {
+        if let Some(loss) = view::refresh_loss(self.server, roll_up)? {
             let did = format!(
                 "is invalid ({why}) and was left as it is, because {loss}: bring the rows back and run \
-                 `meterline migrate` again, or run `{sql}` to give these quarter-hours up"
+                 `meterline migrate` again, or run `{sql}` to give these rows up"
             );
             self.done.push(Step { object: name.to_owned(), did });
-            return Ok(());
+            return Ok(false);
         }
-        self.run_step(&sql, name, format!("was invalid ({why}): started a full refresh"))
+        self.run_step(&sql, name, format!("was invalid ({why}): started a full refresh"))?;
+        Ok(true)
+    }
+
+    /// The server's clock, in microseconds since 1970.
+    fn now_us(&self) -> Result<Option<i64>, SinkError> {
+        let answer = self.server.execute("SELECT cast(systimestamp() AS LONG) at")?;
+        Ok(answer.rows().next().and_then(|row| row.integer("at")))
+    }
+
+    /// Waits for a refresh that ends after this time of the server, at most for about the
+    /// request's time-out.
+    fn wait_refreshed(&self, roll_up: RollUp, asked_us: Option<i64>) -> Result<bool, SinkError> {
+        let looks = self.config.request_timeout.as_millis() / REFRESH_POLL.as_millis();
+        for _ in 0..=looks {
+            if view::refreshed_at(self.server, roll_up)? >= asked_us {
+                return Ok(true);
+            }
+            std::thread::sleep(REFRESH_POLL);
+        }
+        Ok(false)
     }
 
     fn run_step(&mut self, sql: &str, object: &str, did: String) -> Result<(), SinkError> {
@@ -223,6 +269,16 @@ fn wait_applied(server: &Server) -> Result<(), SinkError> {
     server.execute(&format!("SELECT wait_wal_table('{}')", server.table()))?;
     // For a suspended table the wait ends at once; its state is an error.
     confirm::table_state(server).map(|_| ())
+}
+
+/// A sentence about a view that selects something else.
+fn refused_view(roll_up: RollUp, table: &TableName, view: &View) -> Option<String> {
+    let View::Other { why } = view else { return None };
+    let name = roll_up.name(table);
+    Some(format!(
+        "view {name} is not the required one ({why}): drop it (`DROP MATERIALIZED VIEW {name}`) and run \
+         `meterline migrate` again"
+    ))
 }
 
 /// Sentences about the differences that no statement can alter.

@@ -1,7 +1,8 @@
-//! The quarter-hour view: the required query, its state, and what a full refresh would lose.
+//! The views of quarter-hours, hours and days: the required query of each, its state, and what
+//! a full refresh would lose.
 //!
 //! Changes nothing; `migrate` does. A view is no part of delivery, so its state never stops
-//! the sink.
+//! the sink. A full refresh of a view makes the ones that are made from it invalid.
 
 use super::config::TableName;
 use super::server::Server;
@@ -9,11 +10,83 @@ use crate::deliver::{SinkError, SinkErrorKind};
 use std::time::Duration;
 
 const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
+const ROLL_UP_SQL: &str = include_str!("../../../migrations/questdb/samples_roll_up.sql");
 
 /// Attempts to read the state of a view while the server refreshes it.
 const STATE_TRIES_MAX: usize = 50;
 
-/// The state of the quarter-hour view.
+/// A view of the samples in buckets of one length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RollUp {
+    QuarterHours,
+    Hours,
+    Days,
+}
+
+impl RollUp {
+    /// Each after the one that it is made from.
+    pub(super) const ALL: [Self; 3] = [Self::QuarterHours, Self::Hours, Self::Days];
+
+    /// The view's name.
+    pub(super) fn name(self, table: &TableName) -> String {
+        match self {
+            Self::QuarterHours => format!("{table}_15m"),
+            Self::Hours => format!("{table}_hour"),
+            Self::Days => format!("{table}_day"),
+        }
+    }
+
+    /// The table or view that it is made from.
+    fn base(self, table: &TableName) -> String {
+        match self {
+            Self::QuarterHours => table.as_str().to_owned(),
+            Self::Hours => Self::QuarterHours.name(table),
+            Self::Days => Self::Hours.name(table),
+        }
+    }
+
+    /// The condition on rows of the base that have a value.
+    fn base_has_value(self) -> &'static str {
+        match self {
+            Self::QuarterHours => "value != NULL",
+            Self::Hours | Self::Days => "value_count > 0",
+        }
+    }
+
+    /// The length of a bucket.
+    fn step(self) -> &'static str {
+        match self {
+            Self::QuarterHours => "15m",
+            Self::Hours => "1h",
+            Self::Days => "1d",
+        }
+    }
+
+    /// The interval of the timer that refreshes it.
+    pub(super) fn every(self) -> &'static str {
+        match self {
+            Self::QuarterHours => "1m",
+            Self::Hours => "5m",
+            Self::Days => "10m",
+        }
+    }
+
+    /// The statement that creates the view.
+    pub(super) fn statement(self, table: &TableName) -> String {
+        let (sql, partition) = match self {
+            Self::QuarterHours => (QUARTER_HOURS_SQL, "DAY"),
+            Self::Hours => (ROLL_UP_SQL, "MONTH"),
+            Self::Days => (ROLL_UP_SQL, "YEAR"),
+        };
+        sql.replace("{view}", &self.name(table))
+            .replace("{base}", &self.base(table))
+            .replace("{every}", self.every())
+            .replace("{step}", self.step())
+            .replace("{partition}", partition)
+    }
+}
+
+/// The state of a view.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum View {
     Missing,
@@ -30,8 +103,7 @@ pub(super) enum View {
 
 impl View {
     /// A sentence with the remedy, unless the view is valid.
-    pub(super) fn complaint(&self, table: &TableName) -> Option<String> {
-        let name = name(table);
+    pub(super) fn complaint(&self, name: &str) -> Option<String> {
         Some(match self {
             Self::Valid => return None,
             Self::Missing => format!("view {name} is missing: run `meterline migrate` to create it"),
@@ -49,21 +121,11 @@ impl View {
     }
 }
 
-/// The view's name.
-pub(super) fn name(table: &TableName) -> String {
-    format!("{table}_15m")
-}
-
-/// The statement that creates the view.
-pub(super) fn statement(table: &TableName) -> String {
-    QUARTER_HOURS_SQL.replace("{table}", table.as_str())
-}
-
-/// Reads the state of the view; rows may wait `stale_after` for a refresh.
-pub(super) fn state(server: &Server, stale_after: Duration) -> Result<View, SinkError> {
-    let name = name(server.table());
+/// Reads the state of a view; rows may wait `stale_after` for a refresh.
+pub(super) fn state(server: &Server, roll_up: RollUp, stale_after: Duration) -> Result<View, SinkError> {
+    let name = roll_up.name(server.table());
     for _ in 0..STATE_TRIES_MAX {
-        if let Some(view) = listed(server, &name, stale_after)? {
+        if let Some(view) = listed(server, roll_up, stale_after)? {
             return Ok(view);
         }
         let answer = server.execute(&format!("SELECT matView FROM tables() WHERE table_name = '{name}'"))?;
@@ -81,25 +143,23 @@ pub(super) fn state(server: &Server, stale_after: Duration) -> Result<View, Sink
 
 /// The view's state in `materialized_views()`, where a view is missing for a moment while
 /// it is refreshed.
-fn listed(server: &Server, name: &str, stale_after: Duration) -> Result<Option<View>, SinkError> {
+fn listed(server: &Server, roll_up: RollUp, stale_after: Duration) -> Result<Option<View>, SinkError> {
     let table = server.table();
+    let (name, wanted_base) = (roll_up.name(table), roll_up.base(table));
     let answer = server.execute(&format!(
-        "SELECT base_table_name, view_sql, view_status, invalidation_reason, refresh_base_table_txn, base_table_txn, \
-         datediff('s', last_refresh_start_timestamp, systimestamp()) refreshed_ago FROM materialized_views() \
-         WHERE view_name = '{name}'"
+        "SELECT base_table_name, view_sql, view_status, invalidation_reason, refresh_base_table_txn, base_table_txn \
+         FROM materialized_views() WHERE view_name = '{name}'"
     ))?;
     let Some(row) = answer.rows().next() else { return Ok(None) };
     let (base, sql, status) = (row.text("base_table_name"), row.text("view_sql"), row.text("view_status"));
-    let stale_after_s = i64::try_from(stale_after.as_secs()).unwrap_or(i64::MAX);
-    let is_behind = row.integer("refresh_base_table_txn") < row.integer("base_table_txn");
-    let is_overdue = row.integer("refreshed_ago").is_none_or(|seconds| seconds > stale_after_s);
-    let view = if base != table.as_str() {
+    let (refreshed_to, written_to) = (row.integer("refresh_base_table_txn"), row.integer("base_table_txn"));
+    let view = if base != wanted_base {
         View::Other { why: format!("it is over table {base}") }
-    } else if words(sql) != words(wanted_query(&statement(table))) {
+    } else if words(sql) != words(wanted_query(&roll_up.statement(table))) {
         View::Other { why: "it selects other data".to_owned() }
     } else if status == "invalid" {
         View::Invalid { why: row.text("invalidation_reason").to_owned() }
-    } else if status == "valid" && is_behind && is_overdue {
+    } else if status == "valid" && refreshed_to < written_to && has_waited(server, base, refreshed_to, stale_after)? {
         View::Stale
     } else {
         View::Valid
@@ -107,12 +167,30 @@ fn listed(server: &Server, name: &str, stale_after: Duration) -> Result<Option<V
     Ok(Some(view))
 }
 
-/// A clause about the quarter-hours that a full refresh would delete; `None` if it would
-/// delete none. The server empties the view first, also if its query does not compile or the
-/// table no longer has the rows.
-pub(super) fn refresh_loss(server: &Server) -> Result<Option<String>, SinkError> {
-    let (table, name) = (server.table(), name(server.table()));
-    match server.execute(&format!("EXPLAIN {}", wanted_query(&statement(table)))) {
+/// Whether the first change of the base that the view does not have is older than that. The
+/// time of the last refresh does not tell: while nothing changes there is none.
+fn has_waited(
+    server: &Server,
+    base: &str,
+    refreshed_to: Option<i64>,
+    stale_after: Duration,
+) -> Result<bool, SinkError> {
+    let after = refreshed_to.unwrap_or(-1);
+    let answer = server.execute(&format!(
+        "SELECT datediff('s', min(timestamp), systimestamp()) waited FROM wal_transactions('{base}') \
+         WHERE sequencerTxn > {after}"
+    ))?;
+    let waited_s = answer.rows().next().and_then(|row| row.integer("waited"));
+    Ok(waited_s.is_some_and(|seconds| u64::try_from(seconds).unwrap_or(0) > stale_after.as_secs()))
+}
+
+/// A clause about the buckets that a full refresh would delete; `None` if it would delete
+/// none. The server empties the view first, also if its query does not compile or the base no
+/// longer has the rows.
+pub(super) fn refresh_loss(server: &Server, roll_up: RollUp) -> Result<Option<String>, SinkError> {
+    let table = server.table();
+    let (name, base) = (roll_up.name(table), roll_up.base(table));
+    match server.execute(&format!("EXPLAIN {}", wanted_query(&roll_up.statement(table)))) {
         Err(error) if error.kind == SinkErrorKind::Blocked => {
             return Ok(Some(format!("its query does not compile, so a full refresh would empty it ({error})")));
         }
@@ -123,16 +201,27 @@ pub(super) fn refresh_loss(server: &Server) -> Result<Option<String>, SinkError>
         Ok(answer.rows().next().and_then(|row| Some((row.integer("at")?, row.text("ts").to_owned()))))
     };
     let rolled_up = first(format!("SELECT ts, cast(ts AS LONG) at FROM \"{name}\" WHERE value_count > 0 LIMIT 1"))?;
-    let Some((first_quarter, text)) = rolled_up else { return Ok(None) };
+    let Some((first_bucket, text)) = rolled_up else { return Ok(None) };
     let kept = first(format!(
-        "SELECT ts, cast(timestamp_floor('15m', ts) AS LONG) at FROM \"{table}\" WHERE value != NULL LIMIT 1"
+        "SELECT ts, cast(timestamp_floor('{}', ts) AS LONG) at FROM \"{base}\" WHERE {} LIMIT 1",
+        roll_up.step(),
+        roll_up.base_has_value()
     ))?;
     Ok(match kept {
-        Some((at, _)) if at <= first_quarter => None,
-        _ => Some(format!(
-            "a full refresh would delete its quarter-hours from {text} on, whose rows table {table} no longer has"
-        )),
+        Some((at, _)) if at <= first_bucket => None,
+        _ => Some(format!("a full refresh would delete its rows from {text} on, which {base} no longer has")),
     })
+}
+
+/// When the server finished the last refresh of the view, in microseconds since 1970; `None`
+/// while it is invalid or has none.
+pub(super) fn refreshed_at(server: &Server, roll_up: RollUp) -> Result<Option<i64>, SinkError> {
+    let answer = server.execute(&format!(
+        "SELECT cast(last_refresh_finish_timestamp AS LONG) at FROM materialized_views() \
+         WHERE view_name = '{}' AND view_status = 'valid'",
+        roll_up.name(server.table())
+    ))?;
+    Ok(answer.rows().next().and_then(|row| row.integer("at")))
 }
 
 /// The query between the outer parentheses of the view's statement.

@@ -33,14 +33,16 @@ fn complaints(config: &Config) -> Vec<String> {
 }
 
 #[test]
-fn an_empty_server_gets_table_and_view_and_a_repeat_does_nothing() {
+fn an_empty_server_gets_tables_and_views_and_a_repeat_does_nothing() {
     let client = Client::shared();
     let config = fresh_config(&client, "empty");
     assert!(complaints(&config)[0].contains("meterline migrate"), "{:?}", complaints(&config));
     let steps = migrate(&config, None).unwrap();
-    let [table, view, meters] = steps.as_slice() else { panic!("{steps:?}") };
+    let [table, quarter_hours, hours, days, meters] = steps.as_slice() else { panic!("{steps:?}") };
     assert!(table.to_string().starts_with("samples_empty: created, partitioned by DAY"), "{table}");
-    assert!(view.to_string().starts_with("samples_empty_15m: created"), "{view}");
+    assert_eq!(quarter_hours.to_string(), "samples_empty_15m: created; refreshed every 1m");
+    assert_eq!(hours.to_string(), "samples_empty_hour: created; refreshed every 5m");
+    assert_eq!(days.to_string(), "samples_empty_day: created; refreshed every 10m");
     assert!(meters.to_string().starts_with("samples_empty_meters: created"), "{meters}");
     assert_eq!(migrate(&config, None).unwrap(), []);
     assert_eq!(complaints(&config), [""; 0]);
@@ -118,7 +120,7 @@ fn a_suspended_table_is_not_called_migrated() {
     client.execute("ALTER TABLE samples_stuck RESUME WAL");
     rows_once_there_are(client, 7, "SHOW COLUMNS FROM samples_stuck");
     let steps = did(&migrate(&config, None).unwrap());
-    assert!(steps.len() == 1 && steps[0].contains("samples_stuck_15m: was invalid"), "{steps:?}");
+    assert!(steps[0].contains("samples_stuck_15m: was invalid"), "{steps:?}");
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn a_view_that_truncate_made_invalid_is_refreshed_once_the_rows_are_back() {
          ('2026-01-01T00:15:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 5)";
     client.execute(rows);
     wait_applied(&client, &config.table);
-    client.execute("REFRESH MATERIALIZED VIEW samples_view_15m FULL");
+    client.execute("REFRESH MATERIALIZED VIEW samples_view_15m INCREMENTAL");
     let sums = "SELECT value_last, value_sum, value_count FROM samples_view_15m ORDER BY ts";
     let quarters = rows_once_there_are(&client, 2, sums);
     assert_eq!(quarters[0], [json!(3.0), json!(4.0), json!(2)]);
@@ -167,14 +169,16 @@ fn a_view_that_truncate_made_invalid_is_refreshed_once_the_rows_are_back() {
     );
     // The table has no rows for these quarter-hours now.
     let steps = did(&migrate(&config, None).unwrap());
-    assert!(steps.len() == 1 && steps[0].contains("delete its quarter-hours from 2026-01-01T00:00"), "{steps:?}");
+    assert!(steps.len() == 1 && steps[0].contains("delete its rows from 2026-01-01T00:00"), "{steps:?}");
     assert_eq!(rows_once_there_are(&client, 2, sums), quarters);
     client.execute(rows);
     wait_applied(&client, &config.table);
     let steps = did(&migrate(&config, None).unwrap());
-    assert!(steps.len() == 1 && steps[0].contains("started a full refresh"), "{steps:?}");
-    wait::until("the view is valid", limit, || complaints(&config).is_empty());
+    assert_eq!(steps.len(), 3, "{steps:?}");
+    assert!(steps.iter().all(|step| step.contains("started a full refresh")), "{steps:?}");
+    wait::until("the views are valid", limit, || complaints(&config).is_empty());
     assert_eq!(rows_once_there_are(&client, 2, sums), quarters);
+    assert_eq!(rows_once_there_are(&client, 1, "SELECT value_count FROM samples_view_day"), [[json!(3)]]);
 }
 
 #[test]
@@ -186,11 +190,12 @@ fn a_view_whose_query_no_longer_compiles_keeps_its_quarter_hours() {
          ('2026-01-01T00:00:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 1)",
     );
     wait_applied(&client, &config.table);
-    client.execute("REFRESH MATERIALIZED VIEW samples_renamed_15m FULL");
+    client.execute("REFRESH MATERIALIZED VIEW samples_renamed_15m INCREMENTAL");
     let sums = "SELECT value_sum FROM samples_renamed_15m WHERE value_count > 0";
     rows_once_there_are(&client, 1, sums);
     client.execute("ALTER TABLE samples_renamed RENAME COLUMN value TO reading");
-    wait::until("the view is invalid", Duration::from_secs(30), || complaints(&config).len() > 1);
+    let is_invalid = || complaints(&config).iter().any(|found| found.contains("view samples_renamed_15m is invalid"));
+    wait::until("the view is invalid", Duration::from_secs(30), is_invalid);
     // The column that `migrate` adds is empty, so the query compiles and finds no value.
     let steps = did(&migrate(&config, None).unwrap());
     assert!(
@@ -267,10 +272,31 @@ fn a_read_only_server_is_called_that() {
 }
 
 #[test]
+fn a_view_that_was_dropped_is_made_again_with_the_ones_made_from_it() {
+    let client = Client::shared();
+    let config = migrated_config(&client, "dropped_view");
+    client.execute(
+        "INSERT INTO samples_dropped_view (ts, meter, obis, value) VALUES \
+         ('2026-01-01T00:00:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 1)",
+    );
+    wait_applied(&client, &config.table);
+    client.execute("DROP MATERIALIZED VIEW samples_dropped_view_15m");
+    let limit = Duration::from_secs(30);
+    wait::until("all three need `migrate`", limit, || complaints(&config).len() == 3);
+    let steps = did(&migrate(&config, None).unwrap());
+    assert!(steps.len() == 3 && steps[0].starts_with("samples_dropped_view_15m: created"), "{steps:?}");
+    wait::until("the views are valid", limit, || complaints(&config).is_empty());
+    assert_eq!(rows_once_there_are(&client, 1, "SELECT value_last FROM samples_dropped_view_day"), [[json!(1.0)]]);
+    assert_eq!(migrate(&config, None).unwrap(), []);
+}
+
+#[test]
 fn a_view_that_selects_something_else_is_refused() {
     let client = Client::shared();
     let config = migrated_config(&client, "other_view");
-    client.execute("DROP MATERIALIZED VIEW samples_other_view_15m");
+    for view in ["day", "hour", "15m"] {
+        client.execute(&format!("DROP MATERIALIZED VIEW samples_other_view_{view}"));
+    }
     client.execute(
         "CREATE MATERIALIZED VIEW samples_other_view_15m WITH BASE samples_other_view REFRESH EVERY 1m AS \
          (SELECT ts, meter, obis, avg(value) AS average FROM samples_other_view SAMPLE BY 15m) PARTITION BY DAY",
@@ -293,7 +319,7 @@ fn wrong_credentials_are_found_and_not_repeated() {
         assert!(error.contains("refused the credentials") && !error.contains("hunter2"), "{error}");
     }
     config.credentials = Credentials::Basic { user: "meter".to_owned(), password: Secret::new("right") };
-    assert_eq!(migrate(&config, None).unwrap().len(), 3);
+    assert_eq!(migrate(&config, None).unwrap().len(), 5);
     assert_eq!(complaints(&config), [""; 0]);
 }
 
