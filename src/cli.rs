@@ -15,15 +15,18 @@ mod failure;
 mod gaps;
 mod journal;
 mod location;
+mod meters;
 mod migrate;
 mod probe;
 mod records;
 mod replay;
 mod run;
+mod shown;
 mod smart_me;
 mod sources;
 #[cfg(feature = "sqlite")]
 mod store;
+mod store_reader;
 mod table;
 
 pub use failure::Failure;
@@ -60,6 +63,7 @@ enum Command {
     Config(configuration::ConfigArgs),
     Decode(decode::DecodeArgs),
     Probe(probe::ProbeArgs),
+    Meters(meters::MetersArgs),
     Journal(journal::JournalArgs),
     Gaps(gaps::GapsArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
@@ -98,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => configuration::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Meters(arguments) => meters::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Gaps(arguments) => gaps::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),

@@ -25,14 +25,14 @@
 //! | 3 | [`recent_records`] | what ingest found in the newest records |
 //! | 4 | [`ingest`] | the single entry into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
-//! | 5 | [`query`] | queries on the embedded store, for pages and commands |
 //! | 5 | [`source`] | webhook, smart-me's REST API, JSON devices |
 //! | 5 | [`sink`] | SQLite, QuestDB, Kafka |
 //! | 6 | [`config`] | the checked configuration of every part |
-//! | 7 | [`admin`] | metrics, health and the status page |
-//! | 7 | [`control`] | commands to a running service |
-//! | 8 | [`app`] | wiring, start and stop of the service |
-//! | 9 | [`cli`] | the commands |
+//! | 7 | [`query`] | the history in the configured store, for pages and commands |
+//! | 8 | [`admin`] | metrics, health and the status page |
+//! | 8 | [`control`] | commands to a running service |
+//! | 9 | [`app`] | wiring, start and stop of the service |
+//! | 10 | [`cli`] | the commands |
 #[cfg(not(any(feature = "sqlite", feature = "questdb", feature = "kafka")))]
 compile_error!("a build needs a sink: choose at least one of the features sqlite, questdb and kafka");
 
@@ -55,7 +55,6 @@ pub mod journal;
 pub mod meters;
 pub mod metrics;
 pub mod proto;
-#[cfg(feature = "sqlite")]
 pub mod query;
 pub mod reading;
 pub mod recent_records;

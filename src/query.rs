@@ -1,58 +1,183 @@
-//! An example query on the embedded store, which shows the demo's user that data arrived.
-//! Opens the file read-only, beside the running service. Does not know sinks.
+//! Read-only access to the history in the configured store: for pages, commands and exports.
+//!
+//! SQLite if it is configured, because it is local, else QuestDB. Its calls block. Does not know who asks, nor HTTP pages,
+//! nor the journal. Invariants:
+//! - Nothing is written. Each statement is a short transaction, so that the store's log can be emptied.
+//! - No text from outside is part of a statement: meters are UUIDs there, registers codes, times numbers.
+//! - Answers have bounds ([`BUCKETS_MAX`], [`INTERVALS_MAX`]), except [`Store::samples`], which is streamed.
+//! - Both stores give the same: curves and energies are calculated here (`curve`, `energy`), from what a store reads.
+//! - Samples that are flagged as a test are left out.
 
+mod curve;
+mod energy;
+mod error;
+mod interval;
+mod model;
+#[cfg(feature = "sqlite")]
+mod pool;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
-use std::path::{Path, PathBuf};
+pub use curve::{BUCKETS_MAX, Bucket};
+pub use error::QueryError;
+pub use interval::Step;
+pub use model::{Energy, Filter, Gap, INTERVALS_MAX, MeterEntry, Newest, Place, Register, Series, Span, StoredSample};
 
-/// The example query, which also runs in the `sqlite3` program.
-pub const EXAMPLE: &str = "SELECT meter, obis, count(*) AS samples, round(avg(value), 2) AS mean, max(value) AS highest
-FROM samples GROUP BY meter, obis ORDER BY meter, obis LIMIT 10";
+use crate::config::Sinks;
+use crate::reading::{MeterId, Obis};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-/// The result of a query, as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueryResult {
-    /// The column names.
-    pub columns: Vec<String>,
-    /// The rows, one cell per column.
-    pub rows: Vec<Vec<String>>,
+/// The history in a store.
+#[derive(Debug)]
+pub struct Store(Kind);
+
+/// The stores that can be read.
+#[derive(Debug)]
+enum Kind {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Reader),
 }
 
-/// A store that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the store {file} cannot be read: {source}; check that a service has written it")]
-pub struct QueryError {
-    /// The file.
-    pub file: PathBuf,
-    /// SQLite's error.
-    pub source: rusqlite::Error,
-}
+impl Store {
+    /// The store of a configuration; `None` if it has none that can be read. Opens nothing yet.
+    pub fn open(sinks: &Sinks) -> Option<Self> {
+        #[cfg(feature = "sqlite")]
+        if let Some(config) = &sinks.sqlite {
+            return Some(Self(Kind::Sqlite(sqlite::Reader::new(config))));
+        }
+        let _ = sinks;
+        None
+    }
 
-/// Runs [`EXAMPLE`].
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn example(file: &Path) -> Result<QueryResult, QueryError> {
-    let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    store.and_then(|store| run_example(&store)).map_err(|source| QueryError { file: file.to_owned(), source })
-}
+    /// Every meter that sent a sample or has a description, in the order of names, those without one last.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn meters(&self) -> Result<Vec<MeterEntry>, QueryError> {
+        let mut meters = match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.meters()?,
+        };
+        meters.sort_by(|one, other| one.order().cmp(&other.order()));
+        Ok(meters)
+    }
 
-fn run_example(store: &Connection) -> rusqlite::Result<QueryResult> {
-    let mut statement = store.prepare(EXAMPLE)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let row = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|column| row.get_ref(column).map(cell)).collect();
-    let rows = statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?;
-    Ok(QueryResult { columns, rows })
-}
+    /// The newest sample of every register of a meter, in the order of codes.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn registers(&self, meter: MeterId) -> Result<Vec<Register>, QueryError> {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.registers(meter),
+        }
+    }
 
-fn cell(value: ValueRef<'_>) -> String {
-    match value {
-        ValueRef::Null => String::new(),
-        ValueRef::Integer(number) => number.to_string(),
-        ValueRef::Real(number) => number.to_string(),
-        ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
+    /// The newest values of the registers of these meters, of all if none is given, by meter and register. Faster than
+    /// [`Store::registers`] for each.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn newest(&self, meters: &[MeterId]) -> Result<BTreeMap<MeterId, Vec<Newest>>, QueryError> {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.newest(meters),
+        }
+    }
+
+    /// The values of a series, in the order of time: each sample alone if there are at most `buckets_max` of them, or
+    /// else parts of the span of equal length, without those that have no sample. At most [`BUCKETS_MAX`].
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn curve(&self, series: Series, span: Span, buckets_max: usize) -> Result<Vec<Bucket>, QueryError> {
+        let mut curves = self.curves(&[series], span, buckets_max)?;
+        Ok(curves.pop().unwrap_or_default())
+    }
+
+    /// The same for several series, one curve for each.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn curves(&self, series: &[Series], span: Span, buckets_max: usize) -> Result<Vec<Vec<Bucket>>, QueryError> {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.curves(series, span, buckets_max),
+        }
+    }
+
+    /// The energy of each interval that the span touches and that has samples, by counter and time, as
+    /// `docs/energy.md` says. `registers` are the counters; empty stands for all.
+    ///
+    /// # Errors
+    /// A store that cannot be read, or more than [`INTERVALS_MAX`] intervals.
+    pub fn energy(&self, place: &Place, registers: &[Obis], span: Span, step: Step) -> Result<Vec<Energy>, QueryError> {
+        let mut energies = self.energies(std::slice::from_ref(place), registers, span, step)?;
+        Ok(energies.pop().unwrap_or_default())
+    }
+
+    /// The same for several places, one list for each.
+    ///
+    /// # Errors
+    /// As [`Store::energy`].
+    pub fn energies(
+        &self,
+        places: &[Place],
+        registers: &[Obis],
+        span: Span,
+        step: Step,
+    ) -> Result<Vec<Vec<Energy>>, QueryError> {
+        let counters = match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.counters(places, registers, span)?,
+        };
+        let energies = counters.iter().map(|of_place| {
+            let intervals = interval::intervals(span, step, &of_place.zone)?;
+            Ok(energy::energies(&of_place.chains, &intervals))
+        });
+        energies.collect()
+    }
+
+    /// The times without a sample of a counter for more than half an hour that the span touches, by counter and time. The
+    /// last one of a counter has no end while no later sample came.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn gaps(&self, meter: MeterId, span: Span) -> Result<Vec<Gap>, QueryError> {
+        let counters = match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.counters(&[Place::Meter(meter)], &[], span)?,
+        };
+        Ok(counters.iter().flat_map(|of_place| energy::gaps(&of_place.chains, span)).collect())
+    }
+
+    /// The time zone of a place's days, as the IANA database names it.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn time_zone(&self, place: &Place) -> Result<String, QueryError> {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.time_zone(place),
+        }
+    }
+
+    /// Calls `each` with every sample that the filter selects, until it breaks. SQLite's are in the order of meter,
+    /// register and time, QuestDB's in the order of time.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn samples(
+        &self,
+        filter: &Filter,
+        each: &mut dyn FnMut(&StoredSample) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.samples(filter, each),
+        }
     }
 }

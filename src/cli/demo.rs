@@ -10,11 +10,13 @@ mod line;
 mod local_meters;
 
 use super::Failure;
-use super::table::{print, table};
+use super::meters;
+use super::store_reader;
+use super::table::print;
 use crate::app::{Service, telemetry};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::query;
+use crate::query::Store;
 use clap::Args;
 use cloud::Cloud;
 use gaps::Gaps;
@@ -22,11 +24,13 @@ use line::Line;
 use local_meters::LocalMeters;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The maximum duration of the stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// Meters of the list at the end.
+const METERS_SHOWN_MAX: usize = 10;
 const ACCOUNT: &str = "demo";
 const PASSWORD_VARIABLE: &str = "METERLINE_DEMO_PASSWORD";
 const KEY_VARIABLE: &str = "METERLINE_DEMO_API_KEY";
@@ -37,7 +41,7 @@ const KEY_VARIABLE: &str = "METERLINE_DEMO_API_KEY";
 /// embedded SQLite store. Also starts a simulated smart-me cloud. The service registers
 /// its webhook at the cloud, and the cloud posts readings. The cloud withholds some
 /// quarter-hours; the service detects these gaps and fetches the readings. Ctrl-C stops
-/// the demo, which then prints a summary and a query on the stored data.
+/// the demo, which then prints a summary and the stored meters.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline demo\n  \
@@ -75,7 +79,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         arguments.all_vendors.then(|| LocalMeters::start(&clock)).transpose().map_err(Failure::failed)?;
     let config = configuration(arguments, &secrets, &cloud.url(), local_meters.as_ref())?;
     migrate(&config, arguments)?;
-    let store = arguments.data.join("meterline.sqlite");
+    let store = store_reader::open(&config)?;
     let service = Service::start(config, clock.clone()).map_err(Failure::failed)?;
     print(format!(
         "The webhook listens at {}; the data is in {}.\nThe simulated cloud is at {}.\n\
@@ -85,7 +89,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         cloud.url(),
         service.admin_address()
     ))?;
-    let sender = cloud.send(clock).map_err(Failure::failed)?;
+    let sender = cloud.send(clock.clone()).map_err(Failure::failed)?;
     let mut line = Line::new();
     service.wait_for_signal(arguments.lasts, Duration::from_millis(200), || {
         line.update(&service, &sender.sent(), Gaps::of(&service, began));
@@ -98,7 +102,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     }
     service.stop(STOP_DEADLINE);
     print(format!("\n{}", gaps.summary(&cloud, &arguments.data)))?;
-    show_query(&store)
+    show_meters(&store, &arguments.data, &clock)
 }
 
 /// Secrets shared by the service and the cloud; new for every demo.
@@ -163,9 +167,14 @@ fn migrate(config: &Config, arguments: &DemoArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show_query(store: &std::path::Path) -> Result<(), Failure> {
-    let found = query::example(store).map_err(Failure::failed)?;
-    let mut shown = table(&found.columns);
-    shown.add_rows(found.rows);
-    print(format!("\nTry this query on {}:\n\n{}\n\n{shown}", store.display(), query::EXAMPLE))
+/// Shows what the store has, and how to look closer.
+fn show_meters(store: &Store, data: &Path, clock: &Clock) -> Result<(), Failure> {
+    let listed = meters::list(store, data).map_err(Failure::failed)?;
+    let (number, data) = (listed.len(), data.display());
+    let few = listed.get(..METERS_SHOWN_MAX).unwrap_or(&listed);
+    print(format!(
+        "\nThe store has {number} meters:\n\n{}\n\nLook closer:\n  meterline meters --data {data}\n  \
+         meterline query NAME --data {data}",
+        meters::shown(few, clock.now())
+    ))
 }

@@ -47,13 +47,15 @@ mod seal;
 mod series;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tidy;
 mod views;
 mod write;
 
 pub use check::check;
 pub use deliver::Sqlite;
+pub use file::SCHEMA_VERSION;
+pub use generation::refuse_foreign_log;
 pub use keep::Retention;
 pub use log::{FREE_BYTES_MIN, LOG_BYTES_MAX};
 pub use restore::{Restored, restore};

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// The migrations in order; the file's `user_version` counts the applied ones.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
+/// The version of the schema that this program writes.
+pub const SCHEMA_VERSION: i64 = 1;
 const OWNER_ONLY: u32 = 0o600;
 /// How long a statement waits while another program writes.
 const BUSY_WAIT: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(1) };

@@ -85,7 +85,7 @@ enum Alone {
 ///
 /// # Errors
 /// A foreign log, with the names of the files to remove; or files that cannot be read.
-pub(super) fn refuse_foreign_log(file: &Path) -> Result<(), SinkError> {
+pub fn refuse_foreign_log(file: &Path) -> Result<(), SinkError> {
     let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
     // SQLite removes the log beside an empty database.
     if bytes(&log_of(file)) <= LOG_HEADER_BYTES || bytes(file) == 0 {

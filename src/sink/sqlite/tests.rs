@@ -7,7 +7,8 @@ mod log;
 mod meters;
 mod periods;
 mod replaced;
-mod views;
+pub(crate) mod vectors;
+pub(crate) mod views;
 
 use super::*;
 use crate::base::Backoff;
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use uuid::Uuid;
 
-fn file(feed: &Feed) -> PathBuf {
+pub(crate) fn file(feed: &Feed) -> PathBuf {
     feed.directory.path().join("store.sqlite")
 }
 

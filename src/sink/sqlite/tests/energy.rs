@@ -1,6 +1,6 @@
 //! The views of energy, against the published vectors and their sums.
 
-use super::views::{IMPORT, append, append_others, describe, meter, quarter_hours_only, store_keeping, time};
+use super::views::{IMPORT, append, append_others, describe, meter, store_keeping, time};
 use super::*;
 use crate::reading::Obis;
 use proptest::prelude::*;
@@ -18,37 +18,12 @@ fn energy(store: &Path, view: &str) -> Vec<String> {
 
 #[test]
 fn energy_is_calculated_as_the_vectors_say_from_fresh_and_sealed_samples_and_quarter_hours() {
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/energy");
     let mut cases = 0;
-    for entry in std::fs::read_dir(files).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        for (tables, retention) in [("fresh", None), ("sealed", None), ("rollups", Some(quarter_hours_only()))] {
-            let feed = Feed::new();
-            let (mut zone, mut views, mut samples, mut expected) = ("", Vec::new(), Vec::new(), Vec::new());
-            for line in text.lines().filter(|line| !line.starts_with('#')) {
-                match line.split(',').collect::<Vec<_>>()[..] {
-                    ["zone", name] => zone = name,
-                    ["views", ref names @ ..] => views = names.to_vec(),
-                    ["meter", number, point] => describe(&feed, number.parse().unwrap(), point, zone),
-                    ["meter", number, point, zone] => describe(&feed, number.parse().unwrap(), point, zone),
-                    ["sample", number, at, value] => {
-                        samples.push((number.parse().unwrap(), IMPORT, time(at), value.parse().unwrap()));
-                    }
-                    _ => expected.push(line.to_owned()),
-                }
-            }
-            append(&feed, &samples);
-            if tables != "fresh" {
-                append_others(&feed);
-            }
-            store_keeping(&feed, retention.unwrap_or_default());
-            let counted = |sql| rows(&file(&feed), sql)[0][0].parse::<usize>().unwrap();
-            let periods = counted("SELECT count(*) FROM periods");
-            assert!(tables == "fresh" || periods > 1 || counted("SELECT count(*) FROM rollups") > 0);
-            assert!(tables != "rollups" || counted("SELECT count(*) FROM samples WHERE meter NOT LIKE '63%'") == 0);
-            let found: Vec<_> = views.iter().flat_map(|view| energy(&file(&feed), view)).collect();
-            assert_eq!(found, expected, "{} {tables}", path.display());
+    for vectors in vectors::all() {
+        for tables in vectors::TABLES {
+            let feed = vectors.stored(tables);
+            let found: Vec<_> = vectors.views.iter().flat_map(|view| energy(&file(&feed), view)).collect();
+            assert_eq!(found, vectors.expected, "{} {tables:?}", vectors.name);
             cases += 1;
         }
     }

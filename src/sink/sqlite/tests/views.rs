@@ -7,25 +7,29 @@ use crate::wire::PayloadFormat;
 use crate::wire::batch::{self, Original};
 use crate::wire::meters::{Description, Version, encode};
 
-pub(super) const IMPORT: Obis = Obis([1, 0, 1, 8, 0, 255]);
+pub(crate) const IMPORT: Obis = Obis([1, 0, 1, 8, 0, 255]);
 
-pub(super) fn meter(number: u8) -> MeterId {
+pub(crate) fn meter(number: u8) -> MeterId {
     MeterId::from(Uuid::from_bytes([number; 16]))
 }
 
-pub(super) fn time(text: &str) -> i64 {
+pub(crate) fn time(text: &str) -> i64 {
     i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap()
 }
 
-pub(super) fn append(feed: &Feed, samples: &[(u8, Obis, i64, f64)]) {
+pub(crate) fn append(feed: &Feed, samples: &[(u8, Obis, i64, f64)]) {
     let readings = samples
         .iter()
         .map(|&(number, obis, at, value)| (meter(number), UnixNanos(at), Flags::NONE, [Sample { obis, value }]));
+    append_readings(feed, readings);
+}
+
+pub(crate) fn append_readings(feed: &Feed, readings: impl Iterator<Item = (MeterId, UnixNanos, Flags, [Sample; 1])>) {
     let payload = batch::encode(readings, &Original::default());
     feed.append_as("acme", Verdict::Deliverable, PayloadFormat::ReadingBatch.number(), &payload);
 }
 
-pub(super) fn describe(feed: &Feed, number: u8, point: &str, time_zone: &str) {
+pub(crate) fn describe(feed: &Feed, number: u8, point: &str, time_zone: &str) {
     let description = Description {
         name: format!("Meter {number}"),
         serial: format!("63-{number}"),
@@ -44,19 +48,19 @@ pub(super) fn describe(feed: &Feed, number: u8, point: &str, time_zone: &str) {
 }
 
 /// Samples of another meter, newer than all others, so that the others are sealed.
-pub(super) fn append_others(feed: &Feed) {
+pub(crate) fn append_others(feed: &Feed) {
     let power = Obis([1, 0, 1, 7, 0, 255]);
     append(feed, &(0..50).map(|second| (99, power, NOW_NS + second, 1.0)).collect::<Vec<_>>());
 }
 
 /// Of samples that are a few hours old only quarter-hours are kept.
-pub(super) fn quarter_hours_only() -> Retention {
+pub(crate) fn quarter_hours_only() -> Retention {
     let hours = |hours| Some(Duration::from_hours(hours));
     Retention { age: hours(1), size: None, rollups: hours(24 * 1000) }
 }
 
 /// Stores everything there is, does all steps on the tables, and stops.
-pub(super) fn store_keeping(feed: &Feed, retention: Retention) {
+pub(crate) fn store_keeping(feed: &Feed, retention: Retention) {
     let mut sink = Sqlite::new("sqlite", file(feed), feed.clock.clone()).keeping(retention);
     sink.rewind(feed.journal.position(Sequence(1))).unwrap();
     let mut reader = feed.journal.reader(Sequence(1)).unwrap();
