@@ -3,8 +3,10 @@
 //!
 //! Nothing here knows another module: no meters, no journal, no vendor, no server.
 
+pub mod build;
 pub mod file;
 pub mod human;
+pub mod terminal;
 
 mod backoff;
 mod finding;

@@ -1,9 +1,9 @@
 //! The command line: it parses arguments, calls other modules and prints results.
 //!
 //! Results go to standard output (with `--json` in a stable form for scripts),
-//! everything else to standard error. With `--json` a failure without a result is also an
-//! object `{"error": ...}` on standard output. Exit codes: 0 success, 1 failure, 2 wrong
-//! usage, 3 error in the configuration or in a file that it names.
+//! everything else to standard error. With `--json` a failure without a result, wrong usage
+//! included, is also an object `{"error": ...}` on standard output. Exit codes: 0 success,
+//! 1 failure, 2 wrong usage, 3 error in the configuration or in a file that it names.
 
 mod check;
 mod configuration;
@@ -13,11 +13,13 @@ mod decode;
 mod demo;
 mod failure;
 mod gaps;
+mod generated;
 mod journal;
 mod location;
 mod meters;
 mod migrate;
 mod probe;
+mod progress;
 mod records;
 mod replay;
 mod run;
@@ -28,19 +30,37 @@ mod sources;
 mod store;
 mod store_reader;
 mod table;
+mod time;
+mod verbosity;
 
 pub use failure::Failure;
+pub use time::GivenTime;
 
 use crate::app::telemetry;
+use crate::base::build;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
+use std::sync::LazyLock;
+use verbosity::Verbosity;
+
+/// The text of `--version`.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{}\ncommit:   {}\nbuilt:    {}\nfeatures: {}",
+        build::VERSION,
+        build::COMMIT,
+        build::time(),
+        build::FEATURES
+    )
+});
 
 /// The arguments of the program.
 #[derive(Debug, Parser)]
 #[command(
     name = "meterline",
     version,
+    long_version = VERSION.as_str(),
     about = "Takes smart-meter data in and never loses it.",
     long_about = "Takes smart-meter data in and never loses it.\n\n\
         smart-me posts readings to its webhook. meterline answers when a reading is safe on disk, and\n\
@@ -48,6 +68,8 @@ use std::process::ExitCode;
     after_help = first_steps()
 )]
 struct Arguments {
+    #[command(flatten)]
+    verbosity: Verbosity,
     #[command(subcommand)]
     command: Command,
 }
@@ -72,6 +94,8 @@ enum Command {
     Sources(sources::SourcesArgs),
     #[cfg(feature = "sqlite")]
     Store(store::StoreArgs),
+    Completions(generated::CompletionsArgs),
+    Man(generated::ManArgs),
 }
 
 fn first_steps() -> String {
@@ -89,30 +113,22 @@ fn first_steps() -> String {
     )
 }
 
+/// Returns the commands with their options, as completions and pages are made from it.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
-    let matches = Arguments::command().get_matches();
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let outcome = match arguments.command {
-        Command::Run(arguments) => run::run(&arguments),
-        #[cfg(feature = "demo")]
-        Command::Demo(arguments) => demo::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Migrate(arguments) => migrate::run(&arguments),
-        Command::Config(arguments) => configuration::run(&arguments),
-        Command::Decode(arguments) => decode::run(&arguments),
-        Command::Probe(arguments) => probe::run(&arguments),
-        Command::Meters(arguments) => meters::run(&arguments),
-        Command::Journal(arguments) => journal::run(&arguments),
-        Command::Gaps(arguments) => gaps::run(&arguments),
-        Command::DeadLetters(arguments) => dead_letters::run(&arguments),
-        Command::Replay(arguments) => replay::run(&arguments),
-        Command::SmartMe(arguments) => smart_me::run(&arguments),
-        Command::Sources(arguments) => sources::run(&arguments),
-        #[cfg(feature = "sqlite")]
-        Command::Store(arguments) => store::run(&arguments),
+    let parsed = command().try_get_matches().and_then(|matches| {
+        let arguments = Arguments::from_arg_matches(&matches)?;
+        Ok((matches, arguments))
+    });
+    let (matches, arguments) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return not_parsed(&error),
     };
-    let code = match outcome {
+    let code = match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if wants_json(&matches) && !failure.is_shown() {
@@ -124,6 +140,62 @@ pub fn main() -> ExitCode {
     };
     telemetry::flush();
     code
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { verbosity, command } = arguments;
+    if verbosity.is_verbose() && !command.is_service() {
+        telemetry::install(verbosity.level(tracing::Level::WARN), telemetry::Format::Text)?;
+    }
+    match command {
+        Command::Run(arguments) => run::run(&arguments, verbosity),
+        #[cfg(feature = "demo")]
+        Command::Demo(arguments) => demo::run(&arguments, verbosity),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments, verbosity),
+        Command::Config(arguments) => configuration::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
+        Command::Meters(arguments) => meters::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
+        Command::Gaps(arguments) => gaps::run(&arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments, verbosity),
+        Command::SmartMe(arguments) => smart_me::run(&arguments),
+        Command::Sources(arguments) => sources::run(&arguments),
+        #[cfg(feature = "sqlite")]
+        Command::Store(arguments) => store::run(&arguments),
+        Command::Completions(arguments) => generated::completions(&arguments, self::command()),
+        Command::Man(arguments) => generated::man(&arguments, self::command()),
+    }
+}
+
+impl Command {
+    /// Whether it runs the service, which has log levels of its own.
+    fn is_service(&self) -> bool {
+        match self {
+            Self::Run(_) => true,
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Prints help, the version, or the reason why the arguments are wrong. Output that cannot be
+/// written is no further failure.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.print().ok();
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let why = text.split("\n\nUsage:").next().unwrap_or(&text).trim_start_matches("error: ").trim();
+        table::print_json(&json!({ "error": why })).ok();
+    }
+    error.print().ok();
+    ExitCode::from(2)
 }
 
 /// Whether the innermost command has `--json`.

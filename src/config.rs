@@ -10,13 +10,17 @@ mod device;
 mod dsmr_logger;
 mod em300;
 mod environment;
+mod example;
 mod fault;
 mod journal;
 mod json;
+mod keys;
 mod ksem;
 mod metering_points;
 mod mqtt;
 mod p1;
+mod reference;
+mod schema;
 mod secrets;
 mod section;
 mod sinks;
@@ -38,12 +42,15 @@ pub use sinks::Sinks;
 pub use source::Source;
 
 use crate::base::file::{read_any, text};
+use example::Meanings;
+use jiff::tz::TimeZone;
 use section::{Context, Section};
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
+use tracing::Level;
 use value::Bytes;
 
 /// The complete commented example; a test checks it against this module.
@@ -93,7 +100,7 @@ pub struct Config {
 #[derive(Debug, Clone, Copy)]
 pub struct Log {
     /// The least severe level that is logged.
-    pub level: tracing::Level,
+    pub level: Level,
     /// Whether each line is a JSON object instead of text.
     pub json: bool,
 }
@@ -114,6 +121,16 @@ impl Config {
             Source::SmartMe(account) => Some(account),
             _ => None,
         })
+    }
+
+    /// Returns the time zone of days that an operator names: the embedded store's, or UTC without one.
+    pub fn time_zone(&self) -> TimeZone {
+        #[cfg(feature = "sqlite")]
+        if let Some(store) = &self.sinks.sqlite {
+            // The name was checked when it was read.
+            return TimeZone::get(&store.time_zone).unwrap_or(TimeZone::UTC);
+        }
+        TimeZone::UTC
     }
 
     /// Returns the directory of the journal.
@@ -144,6 +161,26 @@ pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
             message: format!("cannot be read: {error}; `meterline config --example` prints an example"),
         }])),
     }
+}
+
+/// Returns every key in the order in which the code reads them.
+fn keys() -> Vec<keys::Key> {
+    let environment = BTreeMap::new();
+    let context = Context::describing(&environment);
+    let table = DeTable::new();
+    // The defaults have no fault, and the tables that are only described have no value.
+    read(Section::root(&context, &table));
+    context.into_keys()
+}
+
+/// Returns the JSON schema of the configuration.
+pub fn schema() -> serde_json::Value {
+    schema::schema(&keys(), &Meanings::of(EXAMPLE))
+}
+
+/// Returns the reference of the configuration as Markdown.
+pub fn reference() -> String {
+    reference::reference(&keys(), &Meanings::of(EXAMPLE))
 }
 
 /// Checks the text of a configuration file; `file` names it in faults.
@@ -228,12 +265,16 @@ fn is_one_address(one: SocketAddr, other: SocketAddr) -> bool {
     is_one_host && one.port() == other.port() && one.port() != 0
 }
 
+const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("info", Level::INFO),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];
+
 fn log(mut section: Section<'_>) -> Log {
-    let level = section.get_or("level", "info".to_owned());
-    let level = level.parse().unwrap_or_else(|_| {
-        section.fault("level", format!("'{level}' is not one of error, warn, info, debug, trace"));
-        tracing::Level::INFO
-    });
+    let level = section.choice("level", &LEVELS, Level::INFO);
     let json = section.choice("format", &[("text", false), ("json", true)], false);
     section.finish();
     Log { level, json }

@@ -6,12 +6,13 @@
 mod queue;
 mod repeats;
 
+use crate::base::terminal::has_colours;
 use crate::clock::Clock;
 use queue::LogQueue;
 pub use queue::{DroppedLines, dropped};
 use repeats::RepeatLimit;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::sync::OnceLock;
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -51,7 +52,7 @@ pub fn install(level: Level, format: Format) -> std::io::Result<()> {
         .unwrap_or_else(|_| EnvFilter::new(format!("{},meterline={level}", level.min(Level::WARN))));
     let lines = fmt::layer()
         .with_writer(move || queue.clone())
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(has_colours(&std::io::stderr()))
         .log_internal_errors(false);
     let subscriber = registry().with(filter).with(RepeatLimit::new(Clock::system()));
     let installed = match format {

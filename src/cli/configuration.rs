@@ -1,21 +1,42 @@
-//! `meterline config`: prints the example configuration.
+//! `meterline config`: prints the example configuration and the schema.
 
 use super::Failure;
-use super::table::print_bytes;
+use super::table::{print_bytes, print_json};
 use crate::config;
-use clap::Args;
+use clap::{Args, Subcommand};
 
-/// Print a commented example configuration
+/// Print a commented example configuration, or its JSON schema
 ///
-/// Save it, remove the parts that you do not need, then run `meterline check`.
+/// Save the example, remove the parts that you do not need, then run `meterline check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: meterline config --example > meterline.toml")]
+#[command(
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
+        meterline config --example > meterline.toml\n  \
+        meterline config schema > meterline.schema.json"
+)]
 pub(super) struct ConfigArgs {
     /// Print every key with its meaning and its default
-    #[arg(long, required = true)]
+    #[arg(long)]
     example: bool,
+    #[command(subcommand)]
+    print: Option<Print>,
 }
 
-pub(super) fn run(_arguments: &ConfigArgs) -> Result<(), Failure> {
-    print_bytes(config::EXAMPLE.as_bytes())
+#[derive(Debug, Subcommand)]
+enum Print {
+    /// Print the JSON schema of the configuration, for editors that complete and check TOML
+    Schema,
+    /// Print the reference of all keys as Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+pub(super) fn run(arguments: &ConfigArgs) -> Result<(), Failure> {
+    match arguments.print {
+        Some(Print::Schema) => print_json(&config::schema()),
+        Some(Print::Reference) => print_bytes(config::reference().as_bytes()),
+        None => print_bytes(config::EXAMPLE.as_bytes()),
+    }
 }

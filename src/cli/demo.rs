@@ -13,6 +13,7 @@ use super::Failure;
 use super::meters;
 use super::store_reader;
 use super::table::print;
+use super::verbosity::Verbosity;
 use crate::app::{Service, telemetry};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -69,8 +70,8 @@ pub(super) struct DemoArgs {
     all_vendors: bool,
 }
 
-pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
-    telemetry::install(tracing::Level::WARN, telemetry::Format::Text)?;
+pub(super) fn run(arguments: &DemoArgs, verbosity: Verbosity) -> Result<(), Failure> {
+    telemetry::install(verbosity.level(tracing::Level::WARN), telemetry::Format::Text)?;
     let secrets = Secrets { password: uuid::Uuid::new_v4().to_string(), key: uuid::Uuid::new_v4().to_string() };
     let clock = Clock::system();
     let began = clock.now();

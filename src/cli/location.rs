@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 pub(super) struct ConfigLocation {
     /// The configuration file; without one the defaults apply
-    #[arg(long, short, value_name = "FILE", env = "METERLINE_CONFIG")]
+    #[arg(long, short, value_name = "FILE", env = "METERLINE_CONFIG", hide_env_values = true)]
     pub(super) config: Option<PathBuf>,
 }
 

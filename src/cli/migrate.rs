@@ -2,7 +2,9 @@
 
 use super::Failure;
 use super::location::ConfigLocation;
+use super::progress;
 use super::table::{print, print_json};
+use super::verbosity::Verbosity;
 use crate::app::{Migrated, migrate};
 use clap::Args;
 
@@ -27,9 +29,9 @@ pub(super) struct MigrateArgs {
     json: bool,
 }
 
-pub(super) fn run(arguments: &MigrateArgs) -> Result<(), Failure> {
+pub(super) fn run(arguments: &MigrateArgs, verbosity: Verbosity) -> Result<(), Failure> {
     let config = arguments.location.load()?;
-    let done = migrate(&config, arguments.rows_per_day);
+    let done = progress::during("migrating QuestDB and Kafka", verbosity, || migrate(&config, arguments.rows_per_day));
     if arguments.json {
         print_json(&done)?;
     } else if done.is_empty() {

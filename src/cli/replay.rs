@@ -2,7 +2,10 @@
 
 use super::Failure;
 use super::location::DataLocation;
+use super::progress;
 use super::table::{print, print_json, table};
+use super::time::GivenTime;
+use super::verbosity::Verbosity;
 use crate::app::{command, estimate_replay};
 use crate::base::human;
 use crate::control::{Command, Replay, ReplayEstimate, Reread};
@@ -15,10 +18,11 @@ use clap::{Args, ValueEnum};
 /// gets all records from there on, up to now, in journal order. QuestDB and SQLite do not
 /// store a sample twice; Kafka gets the messages again. A replay cannot be stopped, not even
 /// by a restart of the service: use --dry-run first to see its size. The service may be
-/// running or not.
+/// running or not. On a terminal the command then shows
+/// the progress of a running service; Ctrl-C ends only this view.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    meterline replay --config meterline.toml --sink questdb --from 2026-11-22T00:00:00Z\n  \
+    meterline replay --config meterline.toml --sink questdb --from 2026-11-22\n  \
     meterline replay --config meterline.toml --sink all --from 2026-11-22T00:00:00+01:00\n  \
     meterline replay --config meterline.toml --sink all --from 2026-11-01T00:00:00Z --redecode\n  \
     meterline replay --config meterline.toml --sink questdb --from 2026-11-01T00:00:00Z --dry-run\n\n\
@@ -35,9 +39,10 @@ pub(super) struct ReplayArgs {
     /// The sink: sqlite, questdb, kafka, or all
     #[arg(long, value_name = "NAME")]
     sink: String,
-    /// Start at the first record received at or after this time (RFC 3339)
+    /// Start at the first record received at or after this time: RFC 3339, or a day such as 2026-11-22,
+    /// which begins at midnight in the time zone of the embedded store (sink.sqlite.time_zone, else UTC)
     #[arg(long, value_name = "TIME")]
-    from: String,
+    from: GivenTime,
     /// Only send records of this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
@@ -67,11 +72,11 @@ enum Rule {
     Current,
 }
 
-pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
+pub(super) fn run(arguments: &ReplayArgs, verbosity: Verbosity) -> Result<(), Failure> {
     let config = arguments.location.load_existing()?;
     let request = Replay {
         sink: (arguments.sink != "all").then(|| arguments.sink.clone()),
-        from: arguments.from.clone(),
+        from: arguments.from.in_zone(&config.time_zone()).map_err(Failure::Failed)?.to_string(),
         source: arguments.source.clone(),
         reread: Reread {
             redecode: arguments.redecode,
@@ -80,11 +85,19 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
         },
     };
     if arguments.dry_run {
-        let estimates = estimate_replay(&config, request).map_err(Failure::failed)?;
+        let estimates = progress::during("reading the journal", verbosity, || estimate_replay(&config, request));
+        let estimates = estimates.map_err(Failure::failed)?;
         return if arguments.json { print_json(&estimates) } else { print_estimates(&estimates) };
     }
     let lines = command(&config, Command::Replay(request)).map_err(Failure::failed)?;
-    if arguments.json { print_json(&lines) } else { print(lines.join("\n")) }
+    if arguments.json {
+        return print_json(&lines);
+    }
+    print(lines.join("\n"))?;
+    if progress::is_shown(verbosity) {
+        progress::follow_replays(&config.data_directory);
+    }
+    Ok(())
 }
 
 fn print_estimates(estimates: &[ReplayEstimate]) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::location::DataLocation;
+use super::verbosity::Verbosity;
 use crate::app::{Service, telemetry};
 use crate::clock::Clock;
 use clap::Args;
@@ -33,10 +34,10 @@ pub(super) struct RunArgs {
     stop_within: Duration,
 }
 
-pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
+pub(super) fn run(arguments: &RunArgs, verbosity: Verbosity) -> Result<(), Failure> {
     let config = arguments.location.load()?;
     let format = if config.log.json { telemetry::Format::Json } else { telemetry::Format::Text };
-    telemetry::install(config.log.level, format)?;
+    telemetry::install(verbosity.level(config.log.level), format)?;
     let service = Service::start(config, Clock::system()).map_err(Failure::failed)?;
     let ended = service.wait_for_signal(None, Duration::from_secs(1), || {});
     service.stop(arguments.stop_within);

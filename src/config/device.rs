@@ -1,5 +1,6 @@
 //! The keys that all devices on the local network have.
 
+use super::keys::Kind;
 use super::secrets::{PASSWORD, check_username, secret};
 use super::section::Section;
 use super::value::Value;
@@ -9,6 +10,7 @@ use crate::source::Keep;
 use crate::vendor::Transformers;
 use hyper::Uri;
 use hyper::header::HeaderValue;
+use serde_json::{Value as Json, json};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -89,6 +91,15 @@ pub(super) fn transformers(section: &mut Section<'_>) -> Transformers {
 }
 
 impl Value for Keep {
+    const KIND: Kind = Kind::TimeSpanOr("all");
+
+    fn shown(&self) -> Json {
+        match self {
+            Self::FirstOfEach(interval) => interval.shown(),
+            Self::All => json!("all"),
+        }
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         if text.trim() == "all" {
             return Ok(Self::All);

@@ -7,15 +7,18 @@
 
 use std::collections::BTreeMap;
 
-/// Variables with the prefix that are not keys of the configuration. Cargo passes the last one
-/// from the build script to the programs that it runs.
-const OTHER_VARIABLES: [&str; 3] = ["METERLINE_CONFIG", "METERLINE_LOG", "METERLINE_BUILD_UNIX_SECONDS"];
+/// Variables with the prefix that are not keys of the configuration.
+const OTHER_VARIABLES: [&str; 2] = ["METERLINE_CONFIG", "METERLINE_LOG"];
+/// Prefixes of such variables: of the tests, and of those that cargo passes from the build script
+/// to the programs that it runs.
+const OTHER_PREFIXES: [&str; 2] = ["METERLINE_TEST_", "METERLINE_BUILD_"];
 
 /// Returns the variables of this process. A value that is not UTF-8 text cannot be a key's.
 pub(super) fn of_the_process() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| !OTHER_VARIABLES.contains(&name.as_str()) && !name.starts_with("METERLINE_TEST_"))
+        .filter(|(name, _)| !OTHER_VARIABLES.contains(&name.as_str()))
+        .filter(|(name, _)| !OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
         .filter(|(name, value)| !is_service_link(name, value))
         .collect()
 }

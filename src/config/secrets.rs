@@ -46,15 +46,13 @@ pub(super) fn secret(section: &mut Section<'_>, keys: SecretKeys) -> Option<Secr
 
 /// Returns the secret and its file; without a file if it comes from a variable.
 pub(super) fn secret_and_file(section: &mut Section<'_>, keys: SecretKeys) -> Option<(Secret, Option<PathBuf>)> {
-    if section.get::<String>(keys.clear).is_some() {
-        section.fault(
-            keys.clear,
-            format!(
-                "secrets are not allowed in this file: write the secret to another file and name that file in {}",
-                keys.file
-            ),
-        );
-    }
+    section.refuse(
+        keys.clear,
+        format!(
+            "secrets are not allowed in this file: write the secret to another file and name that file in {}",
+            keys.file
+        ),
+    );
     from_file_or_variable(section, keys)
 }
 

@@ -1,11 +1,13 @@
 //! Reads one table of the configuration file and collects all faults instead of stopping
 //! at the first.
 //!
-//! Every read makes its key a known one; [`Section::finish`] then reports unknown keys. An
+//! Every read makes its key a known one; [`Section::finish`] then reports unknown keys. The same
+//! reads describe the keys, for the schema and the reference ([`Context::describing`]). An
 //! environment variable named after the path of a scalar key overrides it:
 //! `METERLINE_SINK_QUESTDB_URL` overrides `sink.questdb.url`.
 
 use super::fault::{Fault, Faults};
+use super::keys::{Form, Key, Keys};
 use super::value::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,22 +23,24 @@ pub(super) struct Context<'s> {
     pub(super) environment: &'s BTreeMap<String, String>,
     pub(super) faults: RefCell<Vec<Fault>>,
     used_variables: RefCell<Vec<String>>,
-    /// Every known key, so that a test can check the example against them.
-    #[cfg(test)]
-    pub(super) known: RefCell<Vec<String>>,
+    /// The keys that are read, if they are to be described. Then every table is read as if the
+    /// file had it, and each list as if it had one table.
+    keys: Option<RefCell<Keys>>,
 }
 
 impl<'s> Context<'s> {
     pub(super) fn new(file: &'s str, text: &'s str, environment: &'s BTreeMap<String, String>) -> Self {
-        Self {
-            file,
-            text,
-            environment,
-            faults: RefCell::default(),
-            used_variables: RefCell::default(),
-            #[cfg(test)]
-            known: RefCell::default(),
-        }
+        Self { file, text, environment, faults: RefCell::default(), used_variables: RefCell::default(), keys: None }
+    }
+
+    /// A context in which reads describe the keys of an empty file.
+    pub(super) fn describing(environment: &'s BTreeMap<String, String>) -> Self {
+        Self { keys: Some(RefCell::default()), ..Self::new("", "", environment) }
+    }
+
+    /// The described keys.
+    pub(super) fn into_keys(self) -> Vec<Key> {
+        self.keys.map(|keys| keys.into_inner().into_list()).unwrap_or_default()
     }
 
     pub(super) fn into_faults(self) -> Faults {
@@ -75,12 +79,12 @@ impl<'s> Section<'s> {
 
     /// Whether the file has this table.
     pub(super) fn is_present(&self) -> bool {
-        self.table.is_some() || (self.has_variables && self.any_variable())
+        self.table.is_some() || self.is_described() || (self.has_variables && self.any_variable())
     }
 
     /// Returns the value of `key`; `None` if it is absent or has a fault.
     pub(super) fn get<T: Value>(&mut self, key: &'static str) -> Option<T> {
-        self.note_known(key);
+        self.note(key, || Form::Value(T::KIND));
         if let Some((name, text)) = self.variable(key) {
             return match T::from_text(&text) {
                 Ok(value) => Some(value),
@@ -103,13 +107,16 @@ impl<'s> Section<'s> {
 
     /// Returns the value of `key`, or `default`.
     pub(super) fn get_or<T: Value>(&mut self, key: &'static str, default: T) -> T {
-        self.get(key).unwrap_or(default)
+        let value = self.get(key);
+        self.amend(key, |key| key.default = Some(default.shown()));
+        value.unwrap_or(default)
     }
 
     /// Returns the value of a required key. If it is absent, the fault shows `example`.
     pub(super) fn required<T: Value>(&mut self, key: &'static str, example: &str) -> Option<T> {
         let faults_before = self.fault_count();
         let value = self.get(key);
+        self.amend(key, |key| key.is_required = true);
         if value.is_none() && self.fault_count() == faults_before {
             self.fault(key, format!("is required, for example: {key} = {example}"));
         }
@@ -118,7 +125,11 @@ impl<'s> Section<'s> {
 
     /// Returns the number of `key`, or `default`. A number outside of `range` is a fault.
     pub(super) fn number_between(&mut self, key: &'static str, default: usize, range: RangeInclusive<usize>) -> usize {
-        let Some(number) = self.get::<u64>(key) else { return default };
+        let number = self.get::<u64>(key);
+        self.amend(key, |key| {
+            (key.form, key.default) = (Form::Range(*range.start(), *range.end()), Some(default.into()));
+        });
+        let Some(number) = number else { return default };
         match usize::try_from(number).ok().filter(|number| range.contains(number)) {
             Some(number) => number,
             None => {
@@ -132,8 +143,13 @@ impl<'s> Section<'s> {
     }
 
     /// Returns the choice that the value of `key` names, or `default`.
-    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
-        let Some(word) = self.get::<String>(key) else { return default };
+    pub(super) fn choice<T: Copy + PartialEq>(&mut self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
+        let word = self.get::<String>(key);
+        self.amend(key, |key| {
+            key.form = Form::Choice(choices.iter().map(|(name, _)| (*name).to_owned()).collect());
+            key.default = choices.iter().find(|(_, choice)| *choice == default).map(|(name, _)| (*name).into());
+        });
+        let Some(word) = word else { return default };
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
             return *choice;
         }
@@ -144,7 +160,7 @@ impl<'s> Section<'s> {
 
     /// Returns the table `key`, which may be absent.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'s> {
-        self.note_known(key);
+        self.note(key, || Form::Table);
         let (table, offset) = match self.entry(key) {
             Some((_, value)) => match value.get_ref() {
                 DeValue::Table(table) => (Some(table), value.span().start),
@@ -172,8 +188,10 @@ impl<'s> Section<'s> {
 
     /// Returns the tables `[[key]]` in the order of the file.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'s>> {
-        self.note_known(key);
-        let Some((_, value)) = self.entry(key) else { return Vec::new() };
+        self.note(key, || Form::Tables);
+        let Some((_, value)) = self.entry(key) else {
+            return if self.is_described() { vec![self.described(key)] } else { Vec::new() };
+        };
         let DeValue::Array(array) = value.get_ref() else {
             let location = self.location(value.span().start);
             self.push(location, key, format!("must be written as [[{}]]", self.name(key)));
@@ -196,6 +214,20 @@ impl<'s> Section<'s> {
             }
         }
         sections
+    }
+
+    /// The table that stands for the tables `[[key]]` where they are described.
+    fn described(&self, key: &str) -> Section<'s> {
+        let path = format!("{}[]", self.name(key));
+        Section { context: self.context, path, table: None, offset: 0, known: Vec::new(), has_variables: false }
+    }
+
+    /// Refuses a key that must not be given.
+    pub(super) fn refuse(&mut self, key: &'static str, why: impl Into<String>) {
+        self.known.push(key);
+        if self.variable(key).is_some() || self.has(key) {
+            self.fault(key, why);
+        }
     }
 
     /// Whether the file has `key`.
@@ -237,10 +269,24 @@ impl<'s> Section<'s> {
         }
     }
 
-    fn note_known(&mut self, key: &'static str) {
+    fn note(&mut self, key: &'static str, form: impl FnOnce() -> Form) {
         self.known.push(key);
-        #[cfg(test)]
-        self.context.known.borrow_mut().push(self.name(key));
+        if let Some(keys) = &self.context.keys {
+            keys.borrow_mut().add(&self.path, key, form());
+        }
+    }
+
+    /// Changes the description of a key that was just read.
+    fn amend(&self, name: &str, change: impl FnOnce(&mut Key)) {
+        if let Some(keys) = &self.context.keys
+            && let Some(key) = keys.borrow_mut().find(&self.path, name)
+        {
+            change(key);
+        }
+    }
+
+    fn is_described(&self) -> bool {
+        self.context.keys.is_some()
     }
 
     fn entry(&self, key: &str) -> Option<(&'s str, &'s Spanned<DeValue<'s>>)> {

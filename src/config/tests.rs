@@ -1,5 +1,8 @@
 //! The configuration: from text and environment to settings or faults.
 
+#[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
+mod described;
+
 use super::*;
 use crate::source::smart_me::{Account, Login, NotRotatable, PollMode, Reach};
 use crate::wire::PayloadFormat;
@@ -451,7 +454,7 @@ fn whole_example(secrets: &Path) -> String {
 
 #[test]
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
-fn the_example_is_valid_and_complete() {
+fn the_example_is_valid_with_all_its_keys() {
     let directory = tempfile::tempdir().unwrap();
     let secrets = EXAMPLE.split("/etc/meterline/").skip(1).filter_map(|rest| rest.split('"').next());
     for name in secrets {
@@ -472,23 +475,8 @@ fn the_example_is_valid_and_complete() {
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();
     read(Section::root(&context, table.get_ref()));
-    let known = context.known.borrow().clone();
     let faults = context.into_faults();
     assert!(faults.0.is_empty(), "{faults}");
-    let missing: Vec<_> = known
-        .iter()
-        .filter(|path| {
-            let key = path.rsplit('.').next().unwrap_or(path);
-            ![format!("{key} = "), format!("{key}]"), format!("[{key}.")].iter().any(|shown| EXAMPLE.contains(shown))
-        })
-        .filter(|path| !path.ends_with("_env"))
-        .filter(|path| {
-            !["password", "token", "api_key", "client_secret", "authentication_key", "pin", "smappee[1].location"]
-                .iter()
-                .any(|clear| path.ends_with(clear))
-        })
-        .collect();
-    assert!(missing.is_empty(), "keys that the example does not show: {missing:?}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The types of values in a configuration. Each is parsed from TOML or from the text of an
 //! environment variable. Errors show a valid value.
 
+use super::keys::Kind;
 use jiff::{Span, SpanRelativeTo};
+use serde_json::{Value as Json, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,12 @@ use toml::de::DeValue;
 
 /// A value of the configuration.
 pub(super) trait Value: Sized {
+    /// The kind, for the schema and the reference.
+    const KIND: Kind;
+
+    /// The value as the configuration may hold it.
+    fn shown(&self) -> Json;
+
     /// Parses the text of a string or an environment variable.
     fn from_text(text: &str) -> Result<Self, String>;
 
@@ -22,18 +30,36 @@ pub(super) trait Value: Sized {
 }
 
 impl Value for String {
+    const KIND: Kind = Kind::Text;
+
+    fn shown(&self) -> Json {
+        json!(self)
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
     }
 }
 
 impl Value for PathBuf {
+    const KIND: Kind = Kind::Path;
+
+    fn shown(&self) -> Json {
+        json!(self.display().to_string())
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         if text.is_empty() { Err("must be a path, but is empty".to_owned()) } else { Ok(Self::from(text)) }
     }
 }
 
 impl Value for SocketAddr {
+    const KIND: Kind = Kind::Address;
+
+    fn shown(&self) -> Json {
+        json!(self.to_string())
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse()
             .map_err(|_| format!("'{text}' is not an address with a port, like \"127.0.0.1:8080\" or \"[::]:443\""))
@@ -41,6 +67,12 @@ impl Value for SocketAddr {
 }
 
 impl Value for bool {
+    const KIND: Kind = Kind::Switch;
+
+    fn shown(&self) -> Json {
+        json!(self)
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("'{text}' must be true or false"))
     }
@@ -51,6 +83,12 @@ impl Value for bool {
 }
 
 impl Value for f64 {
+    const KIND: Kind = Kind::Number;
+
+    fn shown(&self) -> Json {
+        json!(self)
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         let number: Option<Self> = text.parse().ok();
         number.filter(|number| number.is_finite()).ok_or_else(|| format!("'{text}' is not a number"))
@@ -66,6 +104,12 @@ impl Value for f64 {
 }
 
 impl Value for u64 {
+    const KIND: Kind = Kind::WholeNumber;
+
+    fn shown(&self) -> Json {
+        json!(self)
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         text.replace('_', "").parse().map_err(|_| format!("'{text}' is not a whole number of at least 0"))
     }
@@ -84,6 +128,15 @@ impl Value for u64 {
 pub(super) struct Bytes(pub(super) u64);
 
 impl Value for Bytes {
+    const KIND: Kind = Kind::Size;
+
+    fn shown(&self) -> Json {
+        let unit =
+            [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)].into_iter().find(|(_, size)| self.0 % size == 0);
+        unit.filter(|_| self.0 > 0)
+            .map_or_else(|| json!(self.0), |(name, size)| json!(format!("{}{name}", self.0 / size)))
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         let wanted = || format!("'{text}' is not a size, like \"4MiB\", \"8GiB\" or \"500kB\"");
         let trimmed = text.trim();
@@ -114,6 +167,15 @@ impl Value for Bytes {
 }
 
 impl Value for Duration {
+    const KIND: Kind = Kind::TimeSpan;
+
+    fn shown(&self) -> Json {
+        let ms = self.as_millis();
+        let unit = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+        let unit = unit.into_iter().find(|(_, length)| ms > 0 && ms % length == 0);
+        unit.map_or_else(|| json!("0s"), |(name, length)| json!(format!("{}{name}", ms / length)))
+    }
+
     /// Parses the friendly format of jiff; a day has 24 hours.
     fn from_text(text: &str) -> Result<Self, String> {
         let span: Result<Span, _> = text.trim().parse();
@@ -134,6 +196,15 @@ pub(super) enum KeepLimit<T> {
 }
 
 impl<T: Value> Value for KeepLimit<T> {
+    const KIND: Kind = T::KIND.or("forever");
+
+    fn shown(&self) -> Json {
+        match self {
+            Self::UpTo(limit) => limit.shown(),
+            Self::Forever => json!("forever"),
+        }
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         if text.trim() == "forever" {
             return Ok(Self::Forever);
@@ -154,6 +225,12 @@ impl<T: Value> Value for KeepLimit<T> {
 pub(super) struct StringList(pub(super) Vec<String>);
 
 impl Value for StringList {
+    const KIND: Kind = Kind::Texts;
+
+    fn shown(&self) -> Json {
+        json!(self.0)
+    }
+
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(Self(text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()))
     }

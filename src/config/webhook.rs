@@ -152,7 +152,8 @@ fn bounds(section: &mut Section<'_>) -> Bounds {
 }
 
 fn bytes(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
-    section.get::<Bytes>(key).map_or(default, |Bytes(bytes)| usize::try_from(bytes).unwrap_or(usize::MAX))
+    let Bytes(bytes) = section.get_or(key, Bytes(default as u64));
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 fn open_account() -> Account {
@@ -186,9 +187,8 @@ fn account(mut section: Section<'_>) -> Option<(Account, WebhookAccount)> {
         &[("keep", OnUndecodable::Keep), ("refuse", OnUndecodable::Refuse)],
         OnUndecodable::Keep,
     );
-    let undecodable_bytes_max = section
-        .get::<Bytes>("undecodable_max")
-        .map_or(SourceOptions::default().undecodable_bytes_max, |Bytes(bytes)| bytes);
+    let Bytes(undecodable_bytes_max) =
+        section.get_or("undecodable_max", Bytes(SourceOptions::default().undecodable_bytes_max));
     let formats = [("smart-me", PayloadFormat::SmartMe), ("meterline", PayloadFormat::ReadingBatch)];
     let format = section.choice("format", &formats, PayloadFormat::SmartMe);
     let password = rotatable(first.as_ref(), second.as_ref());
@@ -266,9 +266,8 @@ fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> 
 fn limits(section: &mut Section<'_>) -> Limits {
     let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
     let default = Limits::DEFAULT;
-    Limits {
-        age_ns_max: section.get("accept_age").map_or(default.age_ns_max, nanos),
-        ahead_ns_max: section.get("accept_ahead").map_or(default.ahead_ns_max, nanos),
-        ..default
-    }
+    let span = |nanos: i64| Duration::from_nanos(nanos.unsigned_abs());
+    let age = section.get_or("accept_age", span(default.age_ns_max));
+    let ahead = section.get_or("accept_ahead", span(default.ahead_ns_max));
+    Limits { age_ns_max: nanos(age), ahead_ns_max: nanos(ahead), ..default }
 }
