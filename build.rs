@@ -57,7 +57,7 @@ fn commit() -> String {
     if std::env::var("PROFILE").as_deref() != Ok("release") {
         return "not recorded (development build)".to_owned();
     }
-    // Not the repository of a tree that this one lies in.
+    // Not the repository of another tree around this one.
     if !Path::new(".git").exists() {
         return "unknown (no git repository)".to_owned();
     }
