@@ -1,5 +1,5 @@
 //! Building blocks that every module may use: back-off, a stop signal, owned tasks,
-//! atomic replacement of small files, sizes and durations as text.
+//! atomic replacement of small files, places to listen, sizes and durations as text.
 //!
 //! Nothing here knows another module: no meters, no journal, no vendor, no server.
 
@@ -10,10 +10,12 @@ pub mod terminal;
 
 mod backoff;
 mod finding;
+mod listen;
 mod stop;
 mod tasks;
 
 pub use backoff::{Backoff, BackoffError};
 pub use finding::{Finding, Level};
+pub use listen::Listen;
 pub use stop::{Stop, Stopped};
 pub use tasks::{Tasks, panic_message};

@@ -14,6 +14,7 @@ mod demo;
 mod failure;
 mod gaps;
 mod generated;
+mod health;
 mod journal;
 mod location;
 mod meters;
@@ -92,6 +93,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     SmartMe(smart_me::SmartMeArgs),
     Sources(sources::SourcesArgs),
+    Health(health::HealthArgs),
     #[cfg(feature = "sqlite")]
     Store(store::StoreArgs),
     Completions(generated::CompletionsArgs),
@@ -163,6 +165,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Replay(arguments) => replay::run(&arguments, verbosity),
         Command::SmartMe(arguments) => smart_me::run(&arguments),
         Command::Sources(arguments) => sources::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         #[cfg(feature = "sqlite")]
         Command::Store(arguments) => store::run(&arguments),
         Command::Completions(arguments) => generated::completions(&arguments, self::command()),

@@ -9,6 +9,7 @@ mod tests;
 use super::Views;
 use super::answer::{CHECKS_MAX, PAGES_MAX, Pages};
 use super::hosts::Hosts;
+use crate::base::Listen;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::VecDeque;
@@ -56,10 +57,11 @@ impl Admin {
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub fn start(listen: SocketAddr, hosts: Vec<String>, views: Views) -> Result<Self, StartError> {
-        let failed = |source| StartError { address: listen, source };
-        let listener = std::net::TcpListener::bind(listen).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
+    pub fn start(listen: impl Into<Listen>, hosts: Vec<String>, views: Views) -> Result<Self, StartError> {
+        let listen = listen.into();
+        let address = listen.address();
+        let failed = |source| StartError { address, source };
+        let listener = listen.open().map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.max_blocking_threads(PAGES_MAX + CHECKS_MAX).enable_all().build().map_err(failed)?;

@@ -3,10 +3,12 @@
 use super::descriptors::Descriptors;
 use super::error::StartError;
 use super::parts::Parts;
+use super::passed_sockets::PassedSockets;
+use super::service_manager::{self, Watchdog};
 use super::signals::Signals;
 use super::{commands, journal, sinks, sources, status, upkeep};
 use crate::admin::{Admin, Views};
-use crate::base::{Level, Stop, Tasks};
+use crate::base::{Level, Listen, Stop, Tasks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::contexts::Contexts;
@@ -46,6 +48,7 @@ pub struct Service {
     tasks: Tasks,
     stop: Stop,
     admin: Admin,
+    watchdog: Option<Watchdog>,
     /// Until they are waited for.
     signals: Mutex<Option<Signals>>,
 }
@@ -55,7 +58,16 @@ impl Service {
     ///
     /// # Errors
     /// When the data directory is in use or damaged, or an address cannot be bound.
-    pub fn start(mut config: Config, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        Self::start_on(PassedSockets::default(), config, clock)
+    }
+
+    /// The same; the listeners take the sockets that the service manager passed.
+    ///
+    /// # Errors
+    /// The same, and when a socket is for no listener.
+    pub fn start_on(mut sockets: PassedSockets, mut config: Config, clock: Clock) -> Result<Self, StartError> {
+        sockets.check(&config)?;
         let started = clock.now();
         let descriptors = Descriptors::raised(&config);
         let connections = descriptors.connections().map_err(StartError::because)?;
@@ -69,7 +81,7 @@ impl Service {
         let counters = sources::webhook_counters(&config);
         let parts = start_parts(&config, &counters, runtime.handle(), clock)?;
         sources::add_names(&config, &parts.ingest).map_err(StartError::because)?;
-        let webhook = start_webhook(&config, &parts)?;
+        let webhook = start_webhook(sockets.at(config.webhook.listen), &config, &parts)?;
         let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &counters);
         sources.start().map_err(StartError::because)?;
         let status_reader = status::StatusReader {
@@ -89,8 +101,8 @@ impl Service {
             let _entered = runtime.enter();
             Signals::new().map_err(|error| StartError::because(format!("cannot receive signals: {error}")))?
         };
-        let admin =
-            Admin::start(config.admin.listen, config.admin.hosts.clone(), views).map_err(StartError::because)?;
+        let admin = Admin::start(sockets.at(config.admin.listen), config.admin.hosts.clone(), views)
+            .map_err(StartError::because)?;
         tracing::info!(
             webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
@@ -98,7 +110,10 @@ impl Service {
         );
         let paths = config.webhook.accounts.into_iter().map(|account| (account.name, account.path));
         let signals = Mutex::new(Some(signals));
-        Ok(Self { parts, runtime, webhook, account_paths: paths.collect(), control, tasks, stop, admin, signals })
+        let watchdog = Watchdog::start(&parts).map_err(StartError::because)?;
+        service_manager::ready();
+        let account_paths = paths.collect();
+        Ok(Self { parts, runtime, webhook, account_paths, control, tasks, stop, admin, watchdog, signals })
     }
 
     /// Waits for a signal to stop or the end of `lasts`, and calls `each` at this interval.
@@ -137,6 +152,8 @@ impl Service {
 
     /// Stops every part within `deadline`, in the direction of the data.
     pub fn stop(self, deadline: Duration) {
+        service_manager::stopping();
+        drop(self.watchdog);
         let until = self.parts.clock.monotonic() + deadline;
         let _ended = end_process_after(deadline + HANG_GRACE);
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
@@ -214,12 +231,12 @@ impl Service {
 }
 
 /// Starts the webhook, if it has an account.
-fn start_webhook(config: &Config, parts: &Parts) -> Result<Option<Webhook>, StartError> {
+fn start_webhook(listen: Listen, config: &Config, parts: &Parts) -> Result<Option<Webhook>, StartError> {
     if !config.webhook.is_listening() {
         return Ok(None);
     }
     let webhook = config.webhook.clone().heads_in(&config.data_directory);
-    let started = parts.runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
+    let started = parts.runtime.block_on(Webhook::start_on(listen, webhook, &parts.ingest, parts.clock.clone()));
     started.map(Some).map_err(StartError::because)
 }
 

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::location::DataLocation;
 use super::verbosity::Verbosity;
-use crate::app::{Service, telemetry};
+use crate::app::{PassedSockets, Service, telemetry};
 use crate::clock::Clock;
 use clap::Args;
 use std::time::Duration;
@@ -35,10 +35,12 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(arguments: &RunArgs, verbosity: Verbosity) -> Result<(), Failure> {
+    // Before the log's thread runs.
+    let sockets = PassedSockets::of_the_process().map_err(Failure::failed)?;
     let config = arguments.location.load()?;
     let format = if config.log.json { telemetry::Format::Json } else { telemetry::Format::Text };
     telemetry::install(verbosity.level(config.log.level), format)?;
-    let service = Service::start(config, Clock::system()).map_err(Failure::failed)?;
+    let service = Service::start_on(sockets, config, Clock::system()).map_err(Failure::failed)?;
     let ended = service.wait_for_signal(None, Duration::from_secs(1), || {});
     service.stop(arguments.stop_within);
     match ended {

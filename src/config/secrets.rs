@@ -1,5 +1,9 @@
 //! Reads secrets from the file or environment variable that the configuration names, never
 //! from the configuration itself.
+//!
+//! Under a service manager the file may be a credential instead (`$CREDENTIALS_DIRECTORY`,
+//! systemd's `LoadCredential=`): a copy that only the service can read. The configuration names
+//! the original either way, so that `meterline check` reads the same secret outside of the unit.
 
 use super::section::Section;
 use crate::base::file::{read_secret, secret_text};
@@ -84,13 +88,28 @@ fn from_variable(section: &Section<'_>, key: &'static str, name: &str) -> Option
 }
 
 fn from_file(section: &Section<'_>, key: &'static str, path: &Path) -> Option<Secret> {
-    match read_secret(path) {
+    let read = match credential_of(section, path) {
+        Some(credential) => read_secret(&credential),
+        None => read_secret(path),
+    };
+    match read {
         Ok(text) => Some(Secret::new(text)),
         Err(error) => {
             section.fault(key, format!("cannot read {}: {error}", path.display()));
             None
         }
     }
+}
+
+/// The credential made of this file, if there is one: systemd names it after the file, or after
+/// its directory and the file (`LoadCredential=credentials:/etc/meterline/credentials`).
+fn credential_of(section: &Section<'_>, path: &Path) -> Option<PathBuf> {
+    let credentials = PathBuf::from(section.secret_variable("CREDENTIALS_DIRECTORY")?);
+    let file = path.file_name()?.to_str()?;
+    let directory = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    let of_directory = directory.map(|directory| format!("{directory}_{file}"));
+    let names = of_directory.into_iter().chain([file.to_owned()]);
+    names.map(|name| credentials.join(name)).find(|credential| credential.is_file())
 }
 
 #[cfg(test)]
@@ -140,6 +159,32 @@ mod tests {
                 assert!(found.to_string().contains("is empty"), "{empty:?}: {found}");
             }
         }
+    }
+
+    #[test]
+    fn a_credential_is_read_instead_of_the_file_that_it_is_a_copy_of() {
+        let credentials = tempfile::tempdir().unwrap();
+        let environment = [("CREDENTIALS_DIRECTORY".to_owned(), credentials.path().display().to_string())].into();
+        let read = |file: &str| {
+            let text = format!("[[smart_me]]\naccount = \"a\"\napi_key_file = \"{file}\"\n");
+            parse("m.toml", &text, &environment)
+        };
+        std::fs::write(credentials.path().join("one"), "by its name").unwrap();
+        std::fs::write(credentials.path().join("secrets_two"), "by its directory").unwrap();
+        for (file, secret) in [
+            ("/etc/meterline/one", "by its name"),
+            ("one", "by its name"),
+            ("/etc/meterline/secrets/two", "by its directory"),
+        ] {
+            assert_eq!(*key(&read(file).unwrap()), Secret::new(secret), "{file}");
+        }
+        // Another file is read at its place.
+        let found = read("/etc/meterline/two").unwrap_err().to_string();
+        assert!(found.contains("/etc/meterline/two") && found.contains("No such file"), "{found}");
+        let elsewhere = credentials.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        std::fs::write(elsewhere.join("three"), "at its place").unwrap();
+        assert_eq!(*key(&read(elsewhere.join("three").to_str().unwrap()).unwrap()), Secret::new("at its place"));
     }
 
     #[test]

@@ -195,6 +195,12 @@ impl Journal {
         self.inner.view.limits(version)
     }
 
+    /// A number that grows with each turn of the writer: after each group, and once a second
+    /// without records. It stands still while the disk hangs.
+    pub fn writer_turns(&self) -> u64 {
+        self.inner.pending.turns()
+    }
+
     /// The readable part of the journal.
     pub fn view(&self) -> &View {
         &self.inner.view

@@ -14,6 +14,7 @@ use crate::reading::UnixNanos;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Spare buffers: one is filled while the other is written.
@@ -133,6 +134,8 @@ pub(super) struct Pending {
     group_bytes_max: usize,
     queue: Mutex<Queue>,
     work: Condvar,
+    /// How often the writer asked for work.
+    turns: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -156,7 +159,7 @@ pub(super) enum Work {
 
 impl Pending {
     pub(super) fn new(group_bytes_max: usize) -> Self {
-        Self { group_bytes_max, queue: Mutex::default(), work: Condvar::new() }
+        Self { group_bytes_max, queue: Mutex::default(), work: Condvar::new(), turns: AtomicU64::new(0) }
     }
 
     /// Copies a frame into the group that is being filled.
@@ -185,6 +188,7 @@ impl Pending {
 
     /// The oldest group, or [`Work::Idle`] after `idle_after`, or [`Work::Closed`].
     pub(super) fn next_work(&self, idle_after: Duration) -> Work {
+        self.turns.fetch_add(1, Ordering::Relaxed);
         let mut queue = self.queue.lock();
         loop {
             if let Some(group) = queue.groups.pop_front() {
@@ -200,6 +204,11 @@ impl Pending {
                 return Work::Idle;
             }
         }
+    }
+
+    /// How often the writer asked for work.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// Returns a buffer after its commit.

@@ -143,6 +143,10 @@ impl Writer {
 
     fn commit_and_answer(&mut self, group: &mut GroupBuffer) {
         let started = self.remover.options.clock.monotonic();
+        #[cfg(feature = "test-faults")]
+        while crate::faults::number("journal-hangs-at").is_some_and(|at| i64::try_from(self.next.0) == Ok(at)) {
+            std::thread::park();
+        }
         let mut failed_writes = 0;
         let outcome = self.refuse_if_moved().and_then(|()| self.commit(group, &mut failed_writes));
         let outcome = outcome.and_then(|first| self.check_place_if_due().map(|()| first));

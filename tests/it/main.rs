@@ -18,6 +18,7 @@ mod servers;
 mod end_to_end {
     mod account_report;
     mod back_fill;
+    mod backup;
     mod behind_proxy;
     mod commands;
     mod control_socket;
@@ -48,6 +49,7 @@ mod end_to_end {
     mod replay;
     #[cfg(feature = "test-faults")]
     mod replay_redecode;
+    mod service_manager;
     mod shared_meter;
     mod shutdown;
     mod sink_outages;

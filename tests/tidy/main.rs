@@ -8,6 +8,7 @@ mod cycles;
 mod dependencies;
 mod devices;
 mod language;
+mod pages;
 mod paths;
 mod ranks;
 mod source;

@@ -8,6 +8,7 @@ use super::heads::HeadLog;
 use super::listener::listen;
 use super::server_state::{Phase, ServerState, StartError};
 use super::tls::{self, Tls};
+use crate::base::Listen;
 use crate::clock::Clock;
 use crate::ingest::Ingest;
 use std::collections::HashMap;
@@ -46,6 +47,20 @@ impl Webhook {
     /// When the configuration is invalid, the address cannot be bound, or the journal cannot
     /// register an account's name.
     pub async fn start(config: Config, ingest: &Ingest, clock: Clock) -> Result<Self, StartError> {
+        let listen = config.listen.into();
+        Self::start_on(listen, config, ingest, clock).await
+    }
+
+    /// The same at this place instead of the configured address.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn start_on(
+        listen_on: Listen,
+        config: Config,
+        ingest: &Ingest,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         if let Some(fault) = config.faults().into_iter().next() {
             return Err(fault.into());
         }
@@ -54,7 +69,12 @@ impl Webhook {
             None => None,
         };
         let failed = |error| StartError::Listen(config.listen, error);
-        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let listener = match listen_on {
+            // With a longer queue of connections than the standard library's.
+            Listen::Bind(address) => TcpListener::bind(address).await,
+            Listen::Passed { socket, .. } => TcpListener::from_std(socket),
+        };
+        let listener = listener.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
         let names = || config.accounts.iter().map(|account| account.name.clone());
         let (heads, head_writer) = config.heads.clone().map(|file| HeadLog::start(file, names())).unzip();

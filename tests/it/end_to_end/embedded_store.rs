@@ -2,7 +2,7 @@
 //! reader, and its volume runs full. Ingest is never affected.
 
 use crate::support::load::{Load, fleet, now_ns};
-use crate::support::service::{Service, Setup};
+use crate::support::service::{Service, Setup, program};
 use crate::support::stores::{assert_exactly, of_sqlite};
 use crate::support::wait;
 use meterline_load::{Body, Connection, Expected, Reading, Script};
@@ -197,7 +197,7 @@ fn many_meters(round: i64) -> Body {
 
 #[test]
 fn a_data_directory_that_is_moved_away_is_not_written_and_answers_503() {
-    let service: Service = Setup::default().start_unmigrated();
+    let mut service: Service = Setup::default().start_unmigrated();
     let mut fleet = fleet(35);
     service.post_all(&fleet.script(&Script::mixed(20, now_ns())));
     let (place, aside) = (service.data_directory(), service.data_directory().with_extension("aside"));
@@ -207,10 +207,18 @@ fn a_data_directory_that_is_moved_away_is_not_written_and_answers_503() {
     let (ready, why) = service.page("/readyz").unwrap();
     assert_eq!(ready, 503);
     assert!(why.contains("moved, removed or replaced"), "{why}");
+    let health = |data: &Path| program().args(["health", "--data"]).arg(data).output().unwrap();
+    let refused = health(&aside);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("moved, removed or replaced"));
     assert!(service.metric("meterline_journal_refused_total{reason=\"moved\"}") >= 1.0);
     assert!(!place.exists(), "nothing is written to the old place");
     fs::rename(&aside, &place).unwrap();
     wait::until("bodies are accepted again", LIMIT, || {
         connection.post(&fleet.live(0, now_ns()).bytes).unwrap().status == 200
     });
+    assert_eq!(health(&place).stdout, b"it takes data\n");
+    assert!(service.stop().success());
+    let ended = health(&place);
+    assert!(ended.status.code() == Some(1) && ended.stdout.is_empty(), "{ended:?}");
 }

@@ -4,6 +4,7 @@ use super::process::Process;
 use super::{ports, wait};
 use meterline_load::{Body, Connection, Target, http};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -147,6 +148,11 @@ impl Service {
     /// The webhook's listen address.
     pub(crate) fn webhook_address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.webhook_port))
+    }
+
+    /// Its configuration.
+    pub(crate) fn configuration_file(&self) -> PathBuf {
+        self.file("meterline.toml")
     }
 
     /// The control socket.
@@ -323,6 +329,12 @@ impl Service {
         command.args(["-c", &format!("{line} && exec \"$@\""), "sh"]).arg(run.get_program()).args(run.get_args());
         command.env_remove("METERLINE_CONFIG").env_remove("METERLINE_LOG");
         command
+    }
+
+    /// The program and the arguments that run it.
+    pub(crate) fn run_line(&self) -> Vec<OsString> {
+        let run = self.run_command();
+        std::iter::once(run.get_program()).chain(run.get_args()).map(ToOwned::to_owned).collect()
     }
 
     fn run_command(&self) -> Command {
