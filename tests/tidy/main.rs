@@ -6,6 +6,7 @@ mod agreement;
 mod budgets;
 mod cycles;
 mod dependencies;
+mod deployment;
 mod devices;
 mod language;
 mod pages;

@@ -87,7 +87,10 @@ pub(crate) fn texts() -> Vec<(String, String)> {
     for folder in ["src", "tests", "benches", "load-tests", "fuzz", "deploy", "docs", "migrations", "proto", ".ci"] {
         collect(&root().join(folder), &mut paths);
     }
-    paths.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "Dockerfile", "test"].map(|name| root().join(name)));
+    paths.extend(
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "Dockerfile", "test"]
+            .map(|name| root().join(name)),
+    );
     paths.sort();
     let name = |path: &Path| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
     paths.iter().filter_map(|path| Some((name(path), fs::read_to_string(path).ok()?))).collect()
