@@ -17,6 +17,7 @@ tool() { # NAME VERSION: the program, built once
 mkdir -p "$out"
 cargo build --profile dist --locked --bin meterline
 program=target/dist/meterline
+deploy/debian/generate.sh "$program"
 objcopy --only-keep-debug --compress-debug-sections=zlib "$program" "$out/meterline.debug"
 objcopy --strip-all --add-gnu-debuglink="$out/meterline.debug" "$program" "$out/meterline"
 

@@ -18,6 +18,7 @@ build() { # VERSION: the package's file
 }
 
 cargo build --locked --bin meterline
+deploy/debian/generate.sh target/debug/meterline
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 old=$(build "$version-1") new=$(build "$version-2")
 

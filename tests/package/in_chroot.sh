@@ -80,6 +80,9 @@ dpkg -i /old.deb
 version_is 1
 [[ $(getent passwd meterline) == *:/var/lib/meterline:* ]] || fail "there is no user"
 [[ $(stat -c %a:%U /etc/meterline/credentials) == 700:root ]] || fail "other users can read the secrets"
+for file in man/man1/meterline-run.1.gz bash-completion/completions/meterline doc/meterline/examples/meterline.example.toml; do
+    [[ -s /usr/share/$file ]] || fail "$file is missing"
+done
 meterline check --config "$CONFIG" >/dev/null || fail "the configuration of the package is not accepted"
 
 echo "a secret of this test" | tr ' ' - >/etc/meterline/credentials/a.password
