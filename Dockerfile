@@ -1,9 +1,9 @@
 # Image of meterline: the program and its C libraries, no shell, no package manager.
 # Not run here: no container engine is available where this tree is tested. There it is checked
-# by hadolint; the commands of the build stage are those of README.md, and `meterline health` has
+# by hadolint; the build is as in docs/install.md, and `meterline health` has
 # tests.
 #
-#   docker build -t meterline .
+#   docker build -t meterline --build-arg METERLINE_BUILD_COMMIT=$(git rev-parse --short HEAD) .
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges \
 #     -v meterline-data:/var/lib/meterline -v ./meterline.toml:/etc/meterline/meterline.toml:ro \
 #     -p 8080:8080 meterline
@@ -19,6 +19,8 @@ WORKDIR /src
 COPY . .
 # zlib is built in: the image below has none.
 ENV LIBZ_SYS_STATIC=1
+# The commit that `meterline --version` shows; the context has no .git.
+ARG METERLINE_BUILD_COMMIT
 RUN cargo build --profile release --locked --bin meterline --no-default-features --features sqlite,questdb,kafka \
     && install -d -o 65532 -g 65532 -m 0700 /data \
     && strip --strip-all target/release/meterline

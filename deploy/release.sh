@@ -14,6 +14,12 @@ tool() { # NAME VERSION: the program, built once
     echo "$root/bin/$1"
 }
 
+# A tagged version has its date in the changelog.
+if git describe --exact-match --tags >/dev/null 2>&1 && grep -q '^## .*unreleased' CHANGELOG.md; then
+    echo "CHANGELOG.md: write the date in the place of 'unreleased', then tag again" >&2
+    exit 1
+fi
+
 mkdir -p "$out"
 cargo build --profile dist --locked --bin meterline
 program=target/dist/meterline
