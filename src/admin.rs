@@ -5,23 +5,40 @@
 //! or sink. It has no login: its address and the host names of its pages protect it.
 
 mod answer;
+mod chart;
+mod events;
+mod fleet;
 mod frame;
 mod headline;
+mod history;
 mod hosts;
+mod meter;
+mod meter_state;
+mod moment;
+mod now;
 mod page;
 mod parameters;
+mod range;
+mod selection;
 mod server;
+mod spark;
 mod status;
 #[cfg(test)]
 mod tests;
+mod units;
 
 pub use headline::headline;
+pub use history::History;
 pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
     MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
 };
 
+use crate::clock::Clock;
+use crate::coverage::Coverage;
+use crate::ingest::Ingest;
+use crate::meters::Meters;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,6 +51,16 @@ pub struct Views {
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// The contents of the status page.
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
+    /// The newest values of the meters.
+    pub ingest: Ingest,
+    /// The meters' descriptions.
+    pub meters: Meters,
+    /// What is known about missing readings.
+    pub coverage: Coverage,
+    /// The past, from the store.
+    pub history: Arc<History>,
+    /// The time of the views.
+    pub clock: Clock,
 }
 
 impl fmt::Debug for Views {

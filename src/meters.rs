@@ -24,7 +24,7 @@ pub use history::{TARIFF_CHARS_MAX, TEXT_CHARS_MAX};
 pub use points::Points;
 
 use crate::reading::{MeterId, UnixNanos};
-use crate::wire::meters::Description;
+use crate::wire::meters::{Description, Version};
 use history::VersionHistory;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -128,6 +128,16 @@ impl Meters {
             self.0.history.lock().compare(&source, descriptions, &self.0.points, at);
         }
         self.record(&mut record).await
+    }
+
+    /// Passes the valid version of each meter to `each`. It holds a lock meanwhile, so `each` must be quick.
+    pub fn each_valid(&self, each: impl FnMut(&Version)) {
+        self.0.history.lock().meters.values().filter_map(|meter| meter.versions.last()).for_each(each);
+    }
+
+    /// The versions of a meter, oldest first; the last one is valid.
+    pub fn versions(&self, meter: MeterId) -> Vec<Version> {
+        self.0.history.lock().meters.get(&meter).map(|meter| meter.versions.clone()).unwrap_or_default()
     }
 
     /// Stores the versions and records the pending ones. Only the task whose turn it is calls

@@ -3,24 +3,30 @@
 //! Pages are made on blocking threads, [`PAGES_MAX`] at a time: a page of many meters takes
 //! seconds, and the probes must not wait for it. `/livez` needs no thread and no lock.
 
+use super::events::{self, CLIENTS_MAX, Events};
 use super::frame::{Frame, View};
 use super::hosts::Hosts;
 use super::parameters::Parameters;
 use super::status::Status;
-use super::{Views, page};
+use super::{Views, meter, now, page};
+use crate::reading::MeterId;
 use askama::Template;
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
+    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 /// Pages that are made at once.
 pub(super) const PAGES_MAX: usize = 2;
@@ -31,7 +37,9 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+const CSV: &str = "text/csv; charset=utf-8";
 const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Only the listener's own files: no style, script or picture inside a page, and no page in a frame.
@@ -42,8 +50,8 @@ const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/script.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
-/// An answer with its whole body.
-pub(super) type Answer = Response<Full<Bytes>>;
+/// An answer; only that of live values has a body that goes on.
+pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The state that all connections share.
 #[derive(Debug)]
@@ -52,12 +60,14 @@ pub(super) struct Pages {
     hosts: Hosts,
     pages: Arc<Semaphore>,
     checks: Arc<Semaphore>,
+    /// Live clients.
+    live: Arc<Semaphore>,
 }
 
 impl Pages {
     pub(super) fn new(views: Views, hosts: Hosts) -> Self {
         let permits = |count| Arc::new(Semaphore::new(count));
-        Self { views, hosts, pages: permits(PAGES_MAX), checks: permits(CHECKS_MAX) }
+        Self { views, hosts, pages: permits(PAGES_MAX), checks: permits(CHECKS_MAX), live: permits(CLIENTS_MAX) }
     }
 
     /// Answers a request.
@@ -79,11 +89,30 @@ impl Pages {
             "/style.css" => response(StatusCode::OK, "text/css; charset=utf-8", STYLE),
             "/script.js" => response(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT),
             "/icon.svg" => response(StatusCode::OK, "image/svg+xml", ICON),
+            "/events" => self.live(&Parameters::of(request.uri().query())),
             path => {
                 let (path, parameters) = (path.to_owned(), Parameters::of(request.uri().query()));
                 made(&self.pages, self.views.clone(), move |views| view(views, &path, &parameters)).await
             }
         }
+    }
+}
+
+impl Pages {
+    /// The live values of some meters, while fewer than [`CLIENTS_MAX`] clients have them.
+    fn live(&self, parameters: &Parameters) -> Answer {
+        let Ok(permit) = Arc::clone(&self.live).try_acquire_owned() else {
+            let sentence =
+                format!("{CLIENTS_MAX} clients have live values, the maximum; the page works without them.\n");
+            return response(StatusCode::SERVICE_UNAVAILABLE, TEXT, sentence);
+        };
+        let meters = match events::meters(parameters.get("meters")) {
+            Ok(meters) => meters,
+            Err(why) => return response(StatusCode::BAD_REQUEST, TEXT, why),
+        };
+        let mut answer = response(StatusCode::OK, EVENTS, "");
+        *answer.body_mut() = Events::new(&self.views, meters, permit).boxed_unsync();
+        answer
     }
 }
 
@@ -114,25 +143,41 @@ fn ready(views: &Views) -> Answer {
 }
 
 /// The views and files that are made of a snapshot.
-fn view(views: &Views, path: &str, _parameters: &Parameters) -> Answer {
+fn view(views: &Views, path: &str, parameters: &Parameters) -> Answer {
     match path {
-        "/" | "/meters" => redirect("/flow"),
+        "/" => html(&now::page(views, View::Now, parameters)),
+        "/meters" => html(&now::page(views, View::Meters, parameters)),
         "/flow" => flow(views),
         "/trouble" => trouble(views),
-        "/status.json" => status_json(views),
+        "/status.json" => json(&(views.status)()),
         "/metrics" => metrics(views),
-        _ => response(
-            StatusCode::NOT_FOUND,
-            TEXT,
-            "Not found. Pages: /, /meters, /flow, /trouble, /status.json, /metrics, /livez, /readyz\n",
-        ),
+        _ => meter(views, path, parameters).unwrap_or_else(|| {
+            response(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "Not found. Pages: /, /meters, /flow, /trouble, /status.json, /metrics, /livez, /readyz\n",
+            )
+        }),
     }
 }
 
-fn redirect(path: &'static str) -> Answer {
-    let mut answer = response(StatusCode::SEE_OTHER, TEXT, "");
-    answer.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
-    answer
+/// A meter's page, its data as CSV, its newest values as JSON: `/meter/ID`, `/meter/ID.csv`, `/meter/ID.json`. `None` if it
+/// is none of them, or the meter is unknown.
+fn meter(views: &Views, path: &str, parameters: &Parameters) -> Option<Answer> {
+    let name = path.strip_prefix("/meter/")?;
+    let (id, end) = name.split_once('.').unwrap_or((name, ""));
+    let id = MeterId::from(id.parse::<Uuid>().ok()?);
+    Some(match end {
+        "" => html(&meter::page(views, id, parameters)?),
+        "csv" => {
+            let mut answer = response(StatusCode::OK, CSV, meter::csv(views, id, parameters)?);
+            let file = HeaderValue::from_str(&format!("attachment; filename=\"meter-{id}.csv\"")).ok()?;
+            answer.headers_mut().insert(CONTENT_DISPOSITION, file);
+            answer
+        }
+        "json" => json(&meter::json(views, id)?),
+        _ => return None,
+    })
 }
 
 #[derive(Template)]
@@ -167,8 +212,8 @@ pub(super) fn html(template: &impl Template) -> Answer {
     }
 }
 
-fn status_json(views: &Views) -> Answer {
-    match serde_json::to_string_pretty(&(views.status)()) {
+fn json(data: &impl Serialize) -> Answer {
+    match serde_json::to_string_pretty(data) {
         Ok(json) => response(StatusCode::OK, JSON, json),
         Err(error) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
     }
@@ -179,7 +224,7 @@ fn metrics(views: &Views) -> Answer {
 }
 
 fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(Full::new(body.into()).boxed_unsync());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

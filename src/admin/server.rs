@@ -8,6 +8,7 @@ mod tests;
 
 use super::Views;
 use super::answer::{CHECKS_MAX, PAGES_MAX, Pages};
+use super::events::CLIENTS_MAX;
 use super::hosts::Hosts;
 use crate::base::Listen;
 use hyper::service::service_fn;
@@ -24,8 +25,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-/// Connections served at once.
-pub const CONNECTIONS_MAX: usize = 64;
+/// Connections served at once: those of live values, and as many others.
+pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
 /// A connection is closed if a request header is not complete in this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// After this time a connection is closed when its answer is written.

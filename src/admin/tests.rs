@@ -1,4 +1,13 @@
-//! Contents of a status page for the tests.
+//! The views at the socket of the listener, and contents of a status for the tests.
+
+mod frame;
+mod hostile;
+mod live;
+mod meter;
+mod now;
+mod stage;
+
+pub(super) use stage::views;
 
 use super::{ClockStatus, DeadLetterStatus, Headline, JournalStatus, MetersStatus, MissingStatus, SinkStatus, Status};
 use std::collections::BTreeMap;

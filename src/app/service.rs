@@ -7,7 +7,7 @@ use super::passed_sockets::PassedSockets;
 use super::service_manager::{self, Watchdog};
 use super::signals::Signals;
 use super::{commands, journal, sinks, sources, status, upkeep};
-use crate::admin::{Admin, Views};
+use crate::admin::{Admin, History, Views};
 use crate::base::{Level, Listen, Stop, Tasks};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,6 +19,7 @@ use crate::deliver::{CoverageSink, Keeper};
 use crate::ingest::{Followers, Ingest};
 use crate::journal::Sequence;
 use crate::meters::Meters;
+use crate::query::Store;
 use crate::recent_records::RecentRecords;
 use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
@@ -90,7 +91,7 @@ impl Service {
             tls: webhook.as_ref().and_then(Webhook::tls).cloned(),
             accepts: webhook.as_ref().map(Webhook::accepts),
         };
-        let views = views(&status_reader, &metrics);
+        let views = views(&status_reader, &metrics, Store::open(&config.sinks));
         let commands = commands::Commands::new(&config, parts.clone());
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
@@ -290,11 +291,16 @@ fn start_parts(
     Ok(Parts { clock, runtime, journal, dead_letters, contexts, coverage, meters, ingest, pumps, sources })
 }
 
-fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder) -> Views {
+fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder, store: Option<Store>) -> Views {
     let (for_ready, for_status, metrics) = (reader.clone(), reader.clone(), metrics.clone());
     Views {
         metrics: Arc::new(move || metrics.render()),
         ready: Arc::new(move || for_ready.ready()),
         status: Arc::new(move || for_status.status()),
+        ingest: reader.parts.ingest.clone(),
+        meters: reader.parts.meters.clone(),
+        coverage: reader.parts.coverage.clone(),
+        history: Arc::new(History::new(store)),
+        clock: reader.parts.clock.clone(),
     }
 }

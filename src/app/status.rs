@@ -60,7 +60,7 @@ impl StatusReader {
             dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
             meters: MetersStatus {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
-                newest: recent.meters.iter().take(METERS_SHOWN_MAX).map(meter_status).collect(),
+                newest: self.parts.ingest.newest_readings(METERS_SHOWN_MAX).iter().map(meter_status).collect(),
             },
         };
         status.headline = headline(&status);

@@ -8,6 +8,7 @@ use super::state::IngestState;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::{Journal, LedgerError};
+use crate::reading::MeterId;
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,8 +30,6 @@ pub enum Health {
 pub struct RecentActivity {
     /// Every source, in order of registration.
     pub sources: Vec<SourceActivity>,
-    /// The newest readings of the meters, most recently heard first.
-    pub meters: Vec<RecentReading>,
     /// Times the wall clock jumped since the start.
     pub clock_jumps: u64,
 }
@@ -103,9 +102,18 @@ impl Ingest {
         let sources = self.0.sources.lock();
         RecentActivity {
             sources: sources.all().iter().map(|source| source.activity(elapsed)).collect(),
-            meters: self.0.meters.newest(),
             clock_jumps: self.0.clock_watch.jumps(),
         }
+    }
+
+    /// The newest values of the meters heard last, at most `meters_max`, most recently heard first.
+    pub fn newest_readings(&self, meters_max: usize) -> Vec<RecentReading> {
+        self.0.meters.newest(meters_max)
+    }
+
+    /// The newest values of these meters, without those that were not heard since the start.
+    pub fn newest_readings_of(&self, meters: &[MeterId]) -> Vec<RecentReading> {
+        self.0.meters.of(meters)
     }
 }
 

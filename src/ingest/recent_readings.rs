@@ -1,120 +1,166 @@
-//! The newest reading of the meters heard last, for the status page.
+//! The newest values of the meters, for the pages.
 //!
-//! A table of fixed size: each meter belongs to a set of four entries, and a new
-//! meter replaces the one heard least recently in its set. Nothing is allocated after
-//! the start. A body that finds the table locked is left out: the page may miss a
-//! reading, but ingest never waits.
+//! Invariants: at most [`METERS_MAX`] meters, of which the one heard least recently is forgotten first, and
+//! [`SAMPLES_SHOWN_MAX`] registers of each. Memory is taken only for a new meter. A body that finds the table locked is left
+//! out: a page may miss a reading, but ingest never waits.
 
-use crate::reading::{Flags, MeterId, Sample, UnixNanos};
+use crate::reading::{Flags, MeterId, Sample, UnixNanos, registry};
 use crate::wire::Judged;
+use lru::LruCache;
 use parking_lot::Mutex;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// The maximum number of meters kept.
-pub const METERS_MAX: usize = SETS * WAYS;
-/// The maximum number of samples shown of a reading.
+/// The maximum number of meters kept: about 300 bytes each.
+pub const METERS_MAX: usize = if cfg!(test) { 20_000 } else { 100_000 };
+/// The maximum number of registers kept of a meter: those that people look at first.
 pub const SAMPLES_SHOWN_MAX: usize = 8;
 
-const SETS: usize = 64;
-const WAYS: usize = 4;
+/// A meter with shorter intervals is not silent before this time.
+const SILENT_AFTER_MIN: Duration = Duration::from_mins(30);
+/// A meter is silent after this number of its usual intervals.
+const SILENT_INTERVALS: i64 = 2;
+/// The usual interval shrinks by this part with each reading, so that an outage is forgotten.
+const SHRINKS_BY: i64 = 32;
 
-/// A meter's newest reading.
+/// A meter's newest values.
 #[derive(Debug, Clone)]
 pub struct RecentReading {
     /// The meter.
     pub meter: MeterId,
     /// The source that delivered it.
     pub source: Arc<str>,
-    /// When it was measured.
+    /// When the newest value was measured.
     pub at: UnixNanos,
     /// When data of this meter was last received.
     pub received: UnixNanos,
-    /// Its flags.
+    /// The flags of the newest reading.
     pub flags: Flags,
-    samples: [Option<Sample>; SAMPLES_SHOWN_MAX],
+    /// The longest of the last intervals between two readings; 0 before the second.
+    usual_ns: i64,
+    kept: [Option<Kept>; SAMPLES_SHOWN_MAX],
+}
+
+/// The newest value of a register.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    sample: Sample,
+    at: UnixNanos,
 }
 
 impl RecentReading {
-    /// Its first samples, at most [`SAMPLES_SHOWN_MAX`].
+    /// The newest values of its registers, at most [`SAMPLES_SHOWN_MAX`].
     pub fn samples(&self) -> impl Iterator<Item = Sample> {
-        self.samples.iter().flatten().copied()
+        self.kept.iter().flatten().map(|kept| kept.sample)
+    }
+
+    /// The same, each with the time at which it was measured: values of one meter may come in several messages.
+    pub fn timed_samples(&self) -> impl Iterator<Item = (Sample, UnixNanos)> {
+        self.kept.iter().flatten().map(|kept| (kept.sample, kept.at))
+    }
+
+    /// The time of the newest value, if the meter has not sent for much longer than it usually does not.
+    pub fn silent_since(&self, now: UnixNanos) -> Option<UnixNanos> {
+        // A meter whose clock is ahead is as new as its message.
+        let at = self.at.min(self.received);
+        let min_ns = i64::try_from(SILENT_AFTER_MIN.as_nanos()).unwrap_or(i64::MAX);
+        let patience_ns = self.usual_ns.saturating_mul(SILENT_INTERVALS).max(min_ns);
+        (now.since(at) > patience_ns).then_some(at)
     }
 }
 
-/// The newest reading of each meter.
+/// The newest values of each meter.
 #[derive(Debug)]
 pub(super) struct RecentReadings {
-    places: Mutex<Vec<Option<RecentReading>>>,
+    meters: Mutex<LruCache<MeterId, RecentReading>>,
 }
 
 impl Default for RecentReadings {
     fn default() -> Self {
-        Self { places: Mutex::new(vec![None; METERS_MAX]) }
+        let meters_max = NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN);
+        Self { meters: Mutex::new(LruCache::sparse(meters_max)) }
     }
 }
 
 impl RecentReadings {
     /// Stores the readings of a body; walks over all of them in any case.
     pub(super) fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>, source: &Arc<str>, received: UnixNanos) {
-        let mut places = self.places.try_lock();
+        let mut meters = self.meters.try_lock();
         for reading in readings {
-            if let Some(places) = &mut places {
-                note(places, &reading, source, received);
+            if let Some(meters) = &mut meters {
+                note(meters, &reading, source, received);
             }
         }
     }
 
-    /// All entries, most recently heard first.
-    pub(super) fn newest(&self) -> Vec<RecentReading> {
-        let places = self.places.lock();
-        let mut readings: Vec<_> = places.iter().flatten().cloned().collect();
-        drop(places);
-        readings.sort_by_key(|reading| (std::cmp::Reverse(reading.received), reading.meter));
-        readings
+    /// The meters heard last, at most `meters_max`, most recently heard first.
+    pub(super) fn newest(&self, meters_max: usize) -> Vec<RecentReading> {
+        self.meters.lock().iter().take(meters_max).map(|(_, reading)| reading.clone()).collect()
+    }
+
+    /// The meters of this list that are known, in its order.
+    pub(super) fn of(&self, wanted: &[MeterId]) -> Vec<RecentReading> {
+        let meters = self.meters.lock();
+        wanted.iter().filter_map(|meter| meters.peek(meter).cloned()).collect()
     }
 }
 
-fn note(places: &mut [Option<RecentReading>], reading: &Judged<'_>, source: &Arc<str>, received: UnixNanos) {
-    let first = set_of(reading.meter) * WAYS;
-    let set = &mut places[first..first + WAYS];
-    if let Some(known) = set.iter_mut().flatten().find(|known| known.meter == reading.meter) {
-        known.received = received;
-        // Late data updates `received` but does not replace a newer reading.
-        if reading.at >= known.at {
-            known.renew(reading, source);
-        }
-        return;
-    }
-    if let Some(place) = set.iter_mut().min_by_key(|place| place.as_ref().map(|known| known.received)) {
-        let mut new = RecentReading {
-            meter: reading.meter,
-            source: Arc::clone(source),
-            at: reading.at,
-            received,
-            flags: reading.flags,
-            samples: [None; SAMPLES_SHOWN_MAX],
-        };
-        new.renew(reading, source);
-        *place = Some(new);
+fn note(meters: &mut LruCache<MeterId, RecentReading>, reading: &Judged<'_>, source: &Arc<str>, received: UnixNanos) {
+    let known = meters.get_or_insert_mut(reading.meter, || RecentReading {
+        meter: reading.meter,
+        source: Arc::clone(source),
+        at: reading.at,
+        received,
+        flags: reading.flags,
+        usual_ns: 0,
+        kept: [None; SAMPLES_SHOWN_MAX],
+    });
+    known.received = received;
+    // Late data updates `received` but does not replace a newer value.
+    if reading.at >= known.at {
+        known.renew(reading, source);
     }
 }
 
 impl RecentReading {
     fn renew(&mut self, reading: &Judged<'_>, source: &Arc<str>) {
+        let interval_ns = reading.at.since(self.at);
+        if interval_ns > 0 {
+            self.usual_ns = interval_ns.max(self.usual_ns - self.usual_ns / SHRINKS_BY);
+        }
         self.at = reading.at;
         self.flags = reading.flags;
         if !Arc::ptr_eq(&self.source, source) {
             self.source = Arc::clone(source);
         }
-        let mut samples = reading.samples();
-        self.samples = std::array::from_fn(|_| samples.next());
+        // Most values of a meter with many registers are below those kept, and are passed over at once.
+        let mut least = self.least();
+        for sample in reading.samples() {
+            let prominence = registry::prominence(sample.obis);
+            if least.is_none_or(|least| prominence >= least) {
+                self.keep(Kept { sample, at: reading.at }, prominence);
+                least = self.least();
+            }
+        }
     }
-}
 
-/// Mixes all bytes, because ids of one vendor may share many of them.
-fn set_of(meter: MeterId) -> usize {
-    let number = u128::from_be_bytes(*meter.as_bytes());
-    let folded = (number ^ number >> 64) & u128::from(u64::MAX);
-    let mixed = u64::try_from(folded).unwrap_or(0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    usize::try_from(mixed >> (u64::BITS - SETS.ilog2())).unwrap_or(0)
+    /// The lowest prominence of the kept registers, once all places are taken.
+    fn least(&self) -> Option<u8> {
+        let of = |place: &Option<Kept>| place.map(|kept| registry::prominence(kept.sample.obis));
+        self.kept.iter().map(of).min().flatten()
+    }
+
+    fn keep(&mut self, new: Kept, prominence: u8) {
+        if let Some(known) = self.kept.iter_mut().flatten().find(|kept| kept.sample.obis == new.sample.obis) {
+            *known = new;
+            return;
+        }
+        let of = |place: &Option<Kept>| place.map(|kept| registry::prominence(kept.sample.obis));
+        if let Some(place) = self.kept.iter_mut().min_by_key(|place| of(place))
+            && of(place).is_none_or(|kept| kept < prominence)
+        {
+            *place = Some(new);
+        }
+    }
 }

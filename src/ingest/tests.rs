@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::contexts::{self, Contexts, version_of};
 use crate::dead_letters::{DeadLetters, Kind, LetterId};
 use crate::journal::{Journal, Options, Sequence, Verdict};
-use crate::reading::{Limits, MeterId, UnixNanos};
+use crate::reading::{Limits, MeterId, Obis, UnixNanos};
 use crate::recent_records::{Recent, RecentRecords};
 use crate::wire::PayloadFormat::SmartMe;
 use crate::wire::batch::Original;
@@ -18,6 +18,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
+const POWER: [u8; 6] = [1, 0, 1, 7, 0, 255];
 
 struct Setup {
     ingest: Ingest,
@@ -302,7 +303,8 @@ async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_
     assert!(metrics.contains(r#"meterline_meter_versions_total{source="b"} 2"#), "{metrics}");
     assert!(metrics.contains(r#"meterline_bodies_total{source="b",verdict="deliverable"} 0"#), "{metrics}");
     let recent = setup.ingest.recent();
-    assert_eq!((recent.sources[0].bodies, recent.sources[0].last_received, recent.meters.len()), (0, None, 0));
+    assert_eq!((recent.sources[0].bodies, recent.sources[0].last_received), (0, None));
+    assert!(setup.ingest.newest_readings(1).is_empty());
 }
 
 /// A device without values whose time is marked as local.
@@ -326,9 +328,10 @@ async fn the_newest_reading_of_a_meter_is_kept_and_late_ones_do_not_replace_it()
     entrance.take(SmartMe, &newest).await.unwrap();
     entrance.take(SmartMe, &setup.body(7, Duration::from_secs(3_600), 60.0)).await.unwrap();
     let recent = setup.ingest.recent();
-    assert_eq!(recent.meters.len(), 1);
-    assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_bytes([7; 16])));
-    assert_eq!(recent.meters[0].samples().map(|sample| sample.value).collect::<Vec<_>>(), [70.0]);
+    let meters = setup.ingest.newest_readings(METERS_MAX);
+    assert_eq!(meters.len(), 1);
+    assert_eq!(meters[0].meter, MeterId::from(uuid::Uuid::from_bytes([7; 16])));
+    assert_eq!(meters[0].samples().map(|sample| sample.value).collect::<Vec<_>>(), [70.0]);
     assert!(recent.sources[0].readings_per_second > 0.0);
 }
 
@@ -339,12 +342,50 @@ async fn the_number_of_recent_meters_is_bounded() {
     let time_ns = setup.now_ticks();
     let reading =
         |number: u128| Reading { meter: (number << 64 | 5).to_be_bytes(), time_ns, values: vec![(ENERGY, 1.0)] };
-    let many = Body::new(0, (1..5_000).map(reading).collect());
-    entrance.take(SmartMe, &many.bytes).await.unwrap();
-    entrance.take(SmartMe, &Body::new(0, vec![reading(9_999)]).bytes).await.unwrap();
-    let recent = setup.ingest.recent();
-    assert!(recent.meters.len() > METERS_MAX * 9 / 10 && recent.meters.len() <= METERS_MAX, "{}", recent.meters.len());
-    assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_u128(9_999 << 64 | 5)), "heard last comes first");
+    for part in 0..3_u128 {
+        let many = Body::new(0, (part * 8_000..(part + 1) * 8_000).map(reading).collect());
+        entrance.take(SmartMe, &many.bytes).await.unwrap();
+    }
+    entrance.take(SmartMe, &Body::new(0, vec![reading(5_000)]).bytes).await.unwrap();
+    let id = |number: u128| MeterId::from(uuid::Uuid::from_u128(number << 64 | 5));
+    let meters = setup.ingest.newest_readings(usize::MAX);
+    assert_eq!(meters.len(), METERS_MAX);
+    assert_eq!(meters[0].meter, id(5_000), "heard last comes first");
+    let forgotten = 24_000 - METERS_MAX as u128;
+    let found = setup.ingest.newest_readings_of(&[id(forgotten), id(forgotten - 1), id(23_999)]);
+    assert_eq!(found.iter().map(|reading| reading.meter).collect::<Vec<_>>(), [id(forgotten), id(23_999)]);
+}
+
+#[tokio::test]
+async fn the_values_that_people_look_at_first_are_kept_of_a_meter_with_many() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let time_ns = setup.now_ticks();
+    let voltage = |at: u8| ([1, 0, 32, 7, 0, 255], f64::from(at));
+    let body = |values| Body::new(0, vec![Reading { meter: [7; 16], time_ns, values }]).bytes;
+    let others = (21..=29).map(|code| ([1, 0, code, 7, 0, 255], 1.0));
+    entrance.take(SmartMe, &body(others.collect())).await.unwrap();
+    entrance.take(SmartMe, &body(vec![voltage(230), (POWER, 5.0), (ENERGY, 70.0)])).await.unwrap();
+    let found = &setup.ingest.newest_readings(1)[0];
+    let value = |code| found.samples().find(|sample| sample.obis == Obis(code)).map(|sample| sample.value);
+    assert_eq!((value(POWER), value(ENERGY), found.samples().count()), (Some(5.0), Some(70.0), SAMPLES_SHOWN_MAX));
+    assert_eq!(value([1, 0, 32, 7, 0, 255]), None, "the others came first");
+}
+
+#[tokio::test]
+async fn a_meter_is_silent_after_twice_its_usual_interval_and_at_least_half_an_hour() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let after = |reading: &RecentReading, waited: Duration| {
+        reading.silent_since(reading.at.saturating_add(i64::try_from(waited.as_nanos()).unwrap())).is_some()
+    };
+    entrance.take(SmartMe, &setup.body(7, minutes(120), 70.0)).await.unwrap();
+    let first = setup.ingest.newest_readings(1).remove(0);
+    assert_eq!([30, 31].map(|waited| after(&first, minutes(waited))), [false, true]);
+    entrance.take(SmartMe, &setup.body(7, minutes(60), 70.0)).await.unwrap();
+    let hourly = setup.ingest.newest_readings(1).remove(0);
+    assert_eq!([31, 120, 121].map(|waited| after(&hourly, minutes(waited))), [false, false, true]);
 }
 
 #[tokio::test]

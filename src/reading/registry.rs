@@ -16,10 +16,12 @@
 
 mod electricity;
 mod interval;
+mod main_values;
 mod quantity;
 
 pub use electricity::Register;
 pub use interval::{Interval, Series};
+pub use main_values::{MainValue, main_value, prominence};
 pub use quantity::{Kind, Unit};
 
 use super::obis::Obis;

@@ -41,6 +41,7 @@ mod end_to_end {
     mod mqtt_delivery;
     mod mqtt_smappee;
     mod output;
+    mod page;
     mod password_rotation;
     #[cfg(feature = "test-faults")]
     mod poison_records;

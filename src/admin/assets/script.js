@@ -29,16 +29,22 @@ function times(root = document) {
   }
 }
 
-// Views that show the service's state are fetched again.
+// Parts that show the service's state are fetched again, unless the reader is in them.
 async function refresh() {
-  const main = document.querySelector('main[data-refresh]');
   const state = document.querySelector('#state');
   try {
     const answer = await fetch(location.href, { cache: 'no-store' });
+    if (!answer.ok) throw new Error(answer.status);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-    const busy = main && (main.contains(document.activeElement) || !getSelection().isCollapsed);
-    if (main && !busy) main.replaceChildren(...page.querySelector('main').childNodes);
+    for (const part of document.querySelectorAll('[data-refresh]')) {
+      const fresh = page.getElementById(part.id);
+      const selection = getSelection();
+      const isRead = part.contains(document.activeElement) && part !== document.activeElement
+        || !selection.isCollapsed && part.contains(selection.anchorNode);
+      if (fresh && !isRead) part.replaceChildren(...fresh.childNodes);
+    }
     state.replaceWith(page.querySelector('#state'));
+    document.querySelector('header nav').replaceWith(page.querySelector('header nav'));
     document.title = page.title;
     times();
   } catch {
@@ -47,7 +53,62 @@ async function refresh() {
   }
 }
 
+// Live values of the meters on this page.
+function follow() {
+  const places = new Map();
+  for (const place of document.querySelectorAll('[data-meter]')) places.set(place.dataset.meter, place);
+  if (places.size === 0) return;
+  new EventSource(`/events?meters=${[...places.keys()].join(',')}`).onmessage = (event) => {
+    for (const change of JSON.parse(event.data)) {
+      const place = places.get(change.meter);
+      const value = place?.querySelector('.value');
+      if (value && change.number) {
+        const isNew = value.textContent !== change.number;
+        value.textContent = change.number;
+        value.parentElement.title = change.full;
+        value.parentElement.querySelector('.unit').textContent = change.unit;
+        if (isNew) value.classList.add('changed');
+        value.onanimationend = () => value.classList.remove('changed');
+      }
+      const silent = place?.querySelector('.silent');
+      if (silent) silent.outerHTML = '<time class="age"></time>';
+      const age = place?.querySelector('time.age');
+      if (age) age.dateTime = change.at;
+    }
+    times();
+  };
+}
+
 times();
 setInterval(times, 1000);
-const seconds = Number(document.querySelector('main[data-refresh]')?.dataset.refresh);
-if (seconds) setInterval(refresh, seconds * 1000);
+follow();
+const waits = [...document.querySelectorAll('[data-refresh]')].map((part) => Number(part.dataset.refresh));
+if (waits.length) setInterval(() => document.hidden || refresh(), Math.min(...waits) * 1000);
+
+// A crosshair with the values of all lines at that instant.
+document.addEventListener('pointermove', (event) => {
+  document.querySelectorAll('.readout, .cross').forEach((old) => old.remove());
+  const plot = event.target.closest?.('.plot');
+  const lines = plot ? [...plot.querySelectorAll('.line[data-label]')] : [];
+  if (lines.length === 0) return;
+  const box = plot.getBoundingClientRect();
+  const [from, until, low, high] = ['from', 'until', 'low', 'high'].map((name) => Number(plot.dataset[name]));
+  const wanted = (event.clientX - box.left) / box.width * 1000;
+  let nearest = wanted;
+  const texts = lines.map((line) => {
+    const points = line.getAttribute('d').slice(1).split(/[ML]/).map((point) => point.split(' ').map(Number));
+    const [x, y] = points.reduce((best, point) => Math.abs(point[0] - wanted) < Math.abs(best[0] - wanted) ? point : best);
+    nearest = x;
+    return `${line.dataset.label}: ${Number((high - y / 200 * (high - low)).toPrecision(3))} ${plot.dataset.unit}`;
+  });
+  const at = new Date(from + nearest / 1000 * (until - from));
+  const readout = document.createElement('div');
+  readout.className = 'readout';
+  readout.textContent = [`${day(at)} ${clock(at)} ${named(at)}`, ...texts].join(' · ');
+  plot.parentElement.append(readout);
+  const place = nearest / 1000 * box.width;
+  readout.style.left = `${Math.max(0, Math.min(place, box.width - readout.offsetWidth))}px`;
+  const cross = document.createElementNS('http://www.w3.org/2000/svg', 'line');
+  for (const [name, value] of Object.entries({ class: 'cross', x1: place, x2: place, y1: 8, y2: 208 })) cross.setAttribute(name, value);
+  plot.append(cross);
+});

@@ -2,6 +2,7 @@
 
 use super::{Admin, CONNECTIONS_MAX};
 use crate::admin::Views;
+use crate::admin::tests::views;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -13,11 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A listener whose only page of content is `/metrics`.
 fn started(metrics: impl Fn() -> String + Send + Sync + 'static) -> Admin {
-    let views = Views {
-        metrics: Arc::new(metrics),
-        ready: Arc::new(|| Ok(())),
-        status: Arc::new(|| panic!("no test asks for the status")),
-    };
+    let views = Views { metrics: Arc::new(metrics), ..views(|| panic!("no test asks for the status")).0 };
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     Admin::start(listen, vec!["meter.example".to_owned()], views).unwrap()
 }

@@ -1,0 +1,51 @@
+//! All meters: those that sent since the start, those that are described, and those of the store.
+//!
+//! A list is made for one page from snapshots, and is as long as the fleet.
+
+use super::Views;
+use super::meter_state::Meter;
+use crate::ingest::METERS_MAX;
+use crate::reading::{MeterId, UnixNanos};
+use crate::source::Description as Source;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// All meters, in no order: those that sent since the start, those that are described, and those of the store.
+pub(super) fn meters(views: &Views, now: UnixNanos) -> Vec<Meter> {
+    let readings = views.ingest.newest_readings(METERS_MAX);
+    let mut meters: HashMap<MeterId, Meter> = HashMap::with_capacity(readings.len());
+    meters.extend(readings.iter().map(|reading| (reading.meter, Meter::of_reading(reading, now))));
+    views.meters.each_valid(|version| {
+        meters.entry(version.meter).or_insert_with(|| Meter::new(version.meter)).describe(version);
+    });
+    for entry in views.history.meters(now).iter() {
+        meters.entry(entry.meter).or_insert_with(|| Meter::stored(entry));
+    }
+    let mut meters: Vec<Meter> = meters.into_values().collect();
+    meters.iter_mut().for_each(Meter::classify);
+    meters
+}
+
+/// One meter; `None` if nothing is known about it.
+pub(super) fn meter(views: &Views, id: MeterId, now: UnixNanos) -> Option<Meter> {
+    let reading = views.ingest.newest_readings_of(&[id]).pop();
+    let versions = views.meters.versions(id);
+    let stored = views.history.meters(now);
+    let entry = stored.iter().find(|entry| entry.meter == id);
+    let mut meter = match (&reading, entry) {
+        (Some(reading), _) => Meter::of_reading(reading, now),
+        (None, Some(entry)) => Meter::stored(entry),
+        (None, None) if versions.is_empty() => return None,
+        (None, None) => Meter::new(id),
+    };
+    if let Some(version) = versions.last() {
+        meter.describe(version);
+    }
+    meter.classify();
+    Some(meter)
+}
+
+/// The kind of a source: `smart-me devices`, `webhook`.
+pub(super) fn source_kinds(sources: &[Arc<Source>]) -> HashMap<&str, &'static str> {
+    sources.iter().rev().map(|source| (source.name.as_str(), source.kind)).collect()
+}
