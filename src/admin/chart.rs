@@ -21,6 +21,8 @@ use axis::{Ticks, time_ticks, value_ticks};
 use jiff::tz::TimeZone;
 use plot::Frame;
 
+/// The bands of more lines would hide each other.
+const BANDS_MAX: usize = 2;
 /// More lines of one unit cannot be distinguished.
 pub(super) const LINES_MAX: usize = 6;
 
@@ -62,7 +64,11 @@ impl Canvas<'_> {
         let scale = Scale::of(low.abs().max(high.abs()), unit);
         let (frame, values) = self.frame(scale.apply(low), scale.apply(high));
         let lines = curves.iter().take(LINES_MAX).enumerate();
-        let lines = lines.map(|(number, curve)| line::line(&frame, curve, scale, self.gaps, number)).collect();
+        let mut lines: Vec<Line> =
+            lines.map(|(number, curve)| line::line(&frame, curve, scale, self.gaps, number)).collect();
+        if lines.len() > BANDS_MAX {
+            lines.iter_mut().for_each(|line| line.band.clear());
+        }
         self.chart(id, title, scale, frame, values, lines, None)
     }
 

@@ -17,6 +17,8 @@ use std::sync::Arc;
 const FRESH_NS: i64 = 60 * SECOND_NS;
 /// Answers kept, one for each meter.
 const METERS_MAX: usize = 2_000;
+/// Meters of the store in a list: of more, those with a name come first.
+const STORED_METERS_MAX: usize = 20_000;
 /// The span of a sparkline.
 const SPARK_NS: i64 = 6 * 3_600 * SECOND_NS;
 /// Points of a sparkline.
@@ -68,7 +70,9 @@ impl History {
         {
             return Arc::clone(known);
         }
-        let found = Arc::new(self.store.as_ref().and_then(|store| store.meters().ok()).unwrap_or_default());
+        let mut found = self.store.as_ref().and_then(|store| store.meters().ok()).unwrap_or_default();
+        found.truncate(STORED_METERS_MAX);
+        let found = Arc::new(found);
         *self.meters.lock() = Some((now, Arc::clone(&found)));
         found
     }

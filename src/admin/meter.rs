@@ -16,9 +16,9 @@ use super::frame::{Frame, View};
 use super::moment::Moment;
 use super::parameters::Parameters;
 use super::range::{NAMED, local};
-use super::units::{Shown, full, shown};
+use super::units::{Shown, counter, shown};
 use crate::query::Step;
-use crate::reading::registry::{self, Unit};
+use crate::reading::registry::{self, Kind, Unit};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::Version;
 use askama::Template;
@@ -130,6 +130,7 @@ fn facts(data: &Data, source_kind: &str) -> Vec<(&'static str, String)> {
     let description = data.versions.last().map(|version| version.description.clone()).unwrap_or_default();
     let source = match source_kind {
         "" => meter.source.clone(),
+        kind if kind == meter.source => meter.source.clone(),
         kind => format!("{} ({kind})", meter.source),
     };
     let model = [description.vendor, description.model].join(" ").trim().to_owned();
@@ -242,8 +243,8 @@ fn unit_id(unit: Unit) -> &'static str {
 fn register(newest: &crate::query::Newest, now: UnixNanos) -> RegisterRow {
     let entry = registry::entry(newest.obis);
     let unit = entry.map_or(Unit::Unknown, |entry| entry.unit);
-    let mut value = shown(newest.value, unit);
-    value.full = full(newest.value, unit);
+    let is_counter = entry.is_some_and(|entry| matches!(entry.kind, Kind::Counter | Kind::VolatileCounter));
+    let value = if is_counter { counter(newest.value, unit) } else { shown(newest.value, unit) };
     RegisterRow {
         code: newest.obis.to_string(),
         name: entry.map_or_else(|| "unknown register".to_owned(), |entry| entry.name.to_string()),

@@ -98,8 +98,8 @@ impl Meter {
     /// Takes names from the valid version of its description.
     pub(super) fn describe(&mut self, version: &Version) {
         let description = &version.description;
-        let id = self.id.to_string();
-        if version.metering_point != id {
+        // Without a configured point it is the id.
+        if version.metering_point.parse() != Ok(self.id.uuid()) {
             self.point.clone_from(&version.metering_point);
         }
         self.serial.clone_from(&description.serial);
@@ -129,14 +129,14 @@ impl Meter {
             (Some(rate), Some(out)) if rate.value >= 0.0 => Some(MainReading { value: rate.value - out.value, ..rate }),
             (Some(rate), _) => Some(rate),
             (None, Some(out)) => Some(MainReading { value: -out.value, ..out }),
-            (None, None) => of(MainValue::Climate),
+            (None, None) => sum_of_phases(&values).or_else(|| of(MainValue::Climate)),
         }
     }
 
     /// Its counters, of import or another medium first.
     pub(super) fn counters(&self) -> Vec<MainReading> {
         let mut found = self.main_values();
-        found.retain(|found| !matches!(found.role, MainValue::Rate | MainValue::RateOut | MainValue::Climate));
+        found.retain(|found| found.role.is_counter());
         let has = |role| found.iter().any(|found| found.role == role);
         let (has_in, has_out) = (has(MainValue::Counter), has(MainValue::CounterOut));
         // Tariffs are parts of the total, and stand for it where there is none.
@@ -153,7 +153,7 @@ impl Meter {
         let newest = self.values.iter().map(|value| value.at).max().unwrap_or(UnixNanos(0));
         let of = |value: &Newest| {
             let role = registry::main_value(value.obis)?;
-            let is_rate = matches!(role, MainValue::Rate | MainValue::RateOut);
+            let is_rate = !role.is_counter() && role != MainValue::Climate;
             let unit = registry::entry(value.obis).map_or(Unit::Unknown, |entry| entry.unit);
             let is_of_the_past = is_rate && newest.since(value.at) > TOGETHER_NS;
             let Newest { obis, value, at } = *value;
@@ -172,6 +172,20 @@ impl Meter {
             || self.kind.contains(search)
             || self.id.to_string().contains(search)
     }
+}
+
+/// The power of a meter that has it for each phase only.
+fn sum_of_phases(values: &[MainReading]) -> Option<MainReading> {
+    let signed = |found: &&MainReading| matches!(found.obis.0[2], 36 | 56 | 76);
+    let taken = || values.iter().filter(|found| found.role == MainValue::RateOfPhase);
+    let sum = |of: &mut dyn Iterator<Item = &MainReading>| of.map(|found| found.value).sum::<f64>();
+    if let Some(first) = taken().find(signed) {
+        return Some(MainReading { value: sum(&mut taken().filter(signed)), ..*first });
+    }
+    let first = taken().next()?;
+    let given = values.iter().filter(|found| found.role == MainValue::RateOutOfPhase);
+    let given = sum(&mut given.into_iter());
+    Some(MainReading { value: sum(&mut taken()) - given, ..*first })
 }
 
 /// What registers measure, in one word.

@@ -18,8 +18,32 @@ pub(super) fn shown(value: f64, unit: Unit) -> Shown {
     Shown { number: scale.number(value), unit: scale.unit, full: full(value, unit) }
 }
 
+/// A counter as it is on a meter's display: in kilo, with all digits down to the base unit.
+pub(super) fn counter(value: f64, unit: Unit) -> Shown {
+    let scale = Scale::of(1e3, unit);
+    let whole = scale.apply(value);
+    let text = format!("{:.3}", whole.abs());
+    let (before, after) = text.split_once('.').unwrap_or((&text, ""));
+    let after = after.trim_end_matches('0');
+    let point = if after.is_empty() { "" } else { "." };
+    let sign = if whole < 0.0 { "−" } else { "" };
+    Shown { number: format!("{sign}{}{point}{after}", grouped(before)), unit: scale.unit, full: full(value, unit) }
+}
+
+/// Digits with a comma at each thousand.
+fn grouped(digits: &str) -> String {
+    let mut number = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            number.push(',');
+        }
+        number.push(digit);
+    }
+    number
+}
+
 /// All digits in the base unit.
-pub(super) fn full(value: f64, unit: Unit) -> String {
+fn full(value: f64, unit: Unit) -> String {
     let symbol = Scale::base(unit).unit;
     if symbol.is_empty() { value.to_string() } else { format!("{value} {symbol}") }
 }
@@ -91,12 +115,7 @@ pub(super) fn digits(value: f64) -> String {
     if value < 0.0 && text.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) {
         number.push('−');
     }
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            number.push(',');
-        }
-        number.push(digit);
-    }
+    number.push_str(&grouped(whole));
     if !fraction.is_empty() {
         number.push('.');
         number.push_str(fraction);
@@ -130,6 +149,11 @@ mod tests {
             assert_eq!(format!("{} {}", found.number, found.unit).trim_end(), wanted);
         }
         assert_eq!(shown(3_419.25, Unit::Watt).full, "3419.25 W");
+        let counters = [(225_923_104.0, Unit::WattHour, "225,923.104 kWh"), (12.5, Unit::CubicMetre, "12.5 m³")];
+        for (value, unit, wanted) in counters {
+            let found = counter(value, unit);
+            assert_eq!(format!("{} {}", found.number, found.unit), wanted);
+        }
     }
 
     proptest! {

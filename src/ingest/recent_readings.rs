@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The maximum number of meters kept: about 300 bytes each.
-pub const METERS_MAX: usize = if cfg!(test) { 20_000 } else { 100_000 };
+pub const METERS_MAX: usize = 20_000;
 /// The maximum number of registers kept of a meter: those that people look at first.
 pub const SAMPLES_SHOWN_MAX: usize = 8;
 

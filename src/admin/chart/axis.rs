@@ -45,6 +45,9 @@ pub(super) fn value_ticks(low: f64, high: f64) -> Ticks {
 
 /// A tick's value with the digits that its step needs.
 fn label(value: f64, step: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let decimals = (0..6).find(|decimals| {
         let scaled = step * 10_f64.powi(*decimals);
         (scaled - scaled.round()).abs() < 1e-6 * scaled.max(1.0)

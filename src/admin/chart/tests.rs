@@ -84,9 +84,15 @@ fn bars_stand_on_zero_import_above_and_export_below() {
     let chart = canvas(&TimeZone::UTC, &[]).bars("energy", "Energy", Unit::WattHour, &all);
     assert_eq!((chart.low, chart.high), (-1.0, 1.0));
     let bars = chart.bars.unwrap();
-    let places: Vec<_> =
-        bars.boxes.iter().map(|it| (it.x.as_str(), it.y.as_str(), it.width.as_str(), it.height.as_str(), it.class)).collect();
-    assert_eq!(places, [("10.0", "0.0", "80.0", "100.0", "import"), ("110.0", "100.0", "80.0", "100.0", "export estimated")]);
+    let places: Vec<_> = bars
+        .boxes
+        .iter()
+        .map(|it| (it.x.as_str(), it.y.as_str(), it.width.as_str(), it.height.as_str(), it.class))
+        .collect();
+    assert_eq!(
+        places,
+        [("10.0", "0.0", "80.0", "100.0", "import"), ("110.0", "100.0", "80.0", "100.0", "export estimated")]
+    );
     assert_eq!(bars.boxes[1].title, "1970-01-01 01:00: 1 kWh, estimated");
     assert!(bars.has_given && bars.has_estimated);
 }
@@ -111,6 +117,7 @@ fn a_chart_has_at_most_six_lines() {
     let curves: Vec<Points> = (0..9).flat_map(|_| points(vec![bucket(0, 1.0), bucket(1, 2.0)])).collect();
     let chart = canvas(&TimeZone::UTC, &[]).lines("voltage", "Voltage", Unit::Volt, &curves, false);
     assert_eq!(chart.lines.len(), LINES_MAX);
+    assert!(chart.lines.iter().all(|line| line.band.is_empty()), "bands of many lines hide each other");
 }
 
 proptest! {

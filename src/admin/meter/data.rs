@@ -15,9 +15,11 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// Points of a main curve: more are not seen on a page, and a store answers faster.
-const POINTS: usize = 600;
+const POINTS: usize = 500;
 /// Points of each of the other curves.
-const OTHER_POINTS: usize = 150;
+const OTHER_POINTS: usize = 100;
+/// Registers of a lower rank than this are among the others, as those of the phases.
+const PHASES: u8 = 3;
 /// Charts of other registers.
 const OTHERS_MAX: usize = 8;
 
@@ -188,7 +190,19 @@ fn rates(registers: &[Newest]) -> Vec<(Obis, f64)> {
     let taken = of(MainValue::Rate).max_by_key(|obis| obis.0[0]).map(|obis| (obis, 1.0));
     let given = of(MainValue::RateOut).next().map(|obis| (obis, -1.0));
     let found: Vec<_> = taken.into_iter().chain(given).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    let phases: Vec<Obis> = of(MainValue::RateOfPhase).collect();
+    let is_signed = phases.iter().any(|obis| is_signed_phase(*obis));
+    let taken = phases.iter().filter(|obis| !is_signed || is_signed_phase(**obis)).map(|obis| (*obis, 1.0));
+    let given = of(MainValue::RateOutOfPhase).filter(|_| !is_signed).map(|obis| (obis, -1.0));
+    let found: Vec<_> = taken.chain(given).collect();
     if found.is_empty() { of(MainValue::Climate).take(1).map(|obis| (obis, 1.0)).collect() } else { found }
+}
+
+fn is_signed_phase(obis: Obis) -> bool {
+    matches!(obis.0[2], 36 | 56 | 76)
 }
 
 fn signed(bucket: Bucket, sign: f64) -> Bucket {
@@ -209,7 +223,7 @@ fn others(store: &Store, meter: MeterId, registers: &[Newest], span: Span) -> Re
     let mut by_unit: Vec<(Unit, Vec<Obis>)> = Vec::new();
     for newest in registers {
         let Some(entry) = registry::entry(newest.obis).filter(|entry| entry.kind == Kind::Gauge) else { continue };
-        if registry::main_value(newest.obis).is_some() {
+        if registry::prominence(newest.obis) > PHASES {
             continue;
         }
         match by_unit.iter_mut().find(|(unit, _)| *unit == entry.unit) {

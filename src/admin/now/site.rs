@@ -135,7 +135,7 @@ fn rate_tiles(status: &Status) -> Vec<Tile> {
     let rate = Tile {
         label: "Readings",
         number: digits(rate),
-        unit: "a minute".to_owned(),
+        unit: "/min".to_owned(),
         full: format!("{rate:.1} a minute"),
         ..Tile::default()
     };

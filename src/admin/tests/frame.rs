@@ -18,7 +18,10 @@ fn no_view_has_a_script_or_style_inside_and_the_policy_has_no_exception() {
         let page = stage.get(path);
         assert_eq!(page.status, 200, "{path}");
         let policy = page.head.lines().find(|line| line.starts_with("content-security-policy: ")).unwrap();
-        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe") && !policy.contains('*'),
+            "{policy}"
+        );
         for tag in page.tags() {
             let name = tag.split([' ', '\n']).next().unwrap();
             assert!(name != "style" && !tag.contains(" style=") && !tag.contains(" on"), "{path}: <{tag}>");

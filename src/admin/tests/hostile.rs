@@ -28,8 +28,13 @@ fn hostile_names_are_texts_on_every_view_and_change_no_tag() {
     let pages = |name: &str| {
         let stage = Stage::start();
         let serial = format!("{name}2");
-        let description =
-            Description { name: name.to_owned(), serial, site: name.to_owned(), vendor: name.to_owned(), ..Description::default() };
+        let description = Description {
+            name: name.to_owned(),
+            serial,
+            site: name.to_owned(),
+            vendor: name.to_owned(),
+            ..Description::default()
+        };
         stage.describe(1, description);
         stage.take(vec![stage.reading(1, Duration::ZERO, &[(POWER, 5.0)])]);
         let json = stage.get(&format!("/meter/{id}.json"));
@@ -54,7 +59,8 @@ fn hostile_parameters_are_texts() {
     let stage = Stage::start();
     stage.power(1, 5.0);
     for value in ["%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "%FF%00", "'%3E%3Csvg/onload=alert(1)%3E"] {
-        let query = format!("?search={value}&source={value}&kind={value}&page={value}&range={value}&from={value}&more={value}");
+        let query =
+            format!("?search={value}&source={value}&kind={value}&page={value}&range={value}&from={value}&more={value}");
         for path in ["/", "/meters", &format!("/meter/{}", Uuid::from_u128(1))] {
             let page = stage.get(&format!("{path}{query}"));
             assert_eq!(page.status, 200);

@@ -30,7 +30,8 @@ fn a_meter_without_a_store_has_its_values_and_says_why_there_are_no_curves() {
 fn an_unknown_meter_and_a_wrong_address_are_not_found() {
     let stage = Stage::start();
     let id = Uuid::from_u128(9);
-    for path in [format!("/meter/{id}"), format!("/meter/{id}.csv"), format!("/meter/{id}.exe"), "/meter/x".to_owned()] {
+    for path in [format!("/meter/{id}"), format!("/meter/{id}.csv"), format!("/meter/{id}.exe"), "/meter/x".to_owned()]
+    {
         assert_eq!(stage.get(&path).status, 404, "{path}");
     }
 }

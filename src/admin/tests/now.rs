@@ -68,7 +68,9 @@ fn meters_are_searched_sorted_grouped_and_chosen_by_kind() {
     assert_eq!(names("/?source=other"), [""; 0]);
     let grouped = stage.get("/?group=kind").body;
     let at = |text: &str| grouped.find(text).unwrap_or_else(|| panic!("{text} is missing:\n{grouped}"));
-    assert!(at("<h2 class=\"group\"><bdi>electricity") < at("Attic") && at("Charger") < at("<h2 class=\"group\"><bdi>gas"));
+    assert!(
+        at("<h2 class=\"group\"><bdi>electricity") < at("Attic") && at("Charger") < at("<h2 class=\"group\"><bdi>gas")
+    );
 }
 
 #[test]

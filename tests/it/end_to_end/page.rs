@@ -41,7 +41,8 @@ fn html(service: &Service, path: &str) -> String {
 
 /// The title of each element of this class.
 fn titles(page: &str, class: &str) -> Vec<String> {
-    let parts = page.split(&format!("class=\"{class}\"")).skip(1);
+    let begin = format!("class=\"{class}\"");
+    let parts = page.split(&begin).skip(1);
     parts.filter_map(|part| Some(part.split_once("<title>")?.1.split_once("</title>")?.0.to_owned())).collect()
 }
 
@@ -58,7 +59,13 @@ fn a_meter_has_its_curve_its_bars_and_its_gap_from_the_embedded_store() {
     let gaps = titles(&page, "gap");
     assert_eq!(gaps.len(), 2, "one in each chart: {page}");
     assert!(gaps.iter().all(|gap| gap.starts_with("missing ")), "{gaps:?}");
-    let line = page.split_once("class=\"line l0\" data-label=\"active power import\" d=\"").unwrap().1.split_once('"').unwrap().0;
+    let line = page
+        .split_once("class=\"line l0\" data-label=\"active power import\" d=\"")
+        .unwrap()
+        .1
+        .split_once('"')
+        .unwrap()
+        .0;
     assert_eq!(line.matches('M').count(), 2, "the gap opens the line: {line}");
 
     let csv = html(&service, &format!("/meter/{METER}.csv?range=24h"));
@@ -90,7 +97,9 @@ fn after_a_restart_the_page_has_the_values_of_the_store() {
     assert!(service.stop().success());
     service.start_again();
     let page = html(&service, "/");
-    for part in [&METER.to_string(), "class=\"value\">1.2<", "class=\"unit\">kW<", "class=\"spark\"", "today ", "electricity"] {
+    for part in
+        [&METER.to_string(), "class=\"value\">1.2<", "class=\"unit\">kW<", "class=\"spark\"", "today ", "electricity"]
+    {
         assert!(page.contains(part), "{part} is missing:\n{page}");
     }
     let json: serde_json::Value = serde_json::from_str(&html(&service, &format!("/meter/{METER}.json"))).unwrap();
