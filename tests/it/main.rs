@@ -29,6 +29,7 @@ mod end_to_end {
     mod disk_full;
     mod embedded_store;
     mod gaps;
+    mod grafana;
     mod journal_repair;
     mod json_devices;
     mod kafka_loss;

@@ -1,9 +1,10 @@
 //! The QuestDB sink against a real server: the server's behaviour (`contract`), `migrate`
 //! and `check` (`migrate`), the sink itself (`sink`), losses in the server
-//! (`checkpoints`), its views (`roll_ups`), late rows (`late_rows`) and meter descriptions (`meters`).
+//! (`checkpoints`), its views (`roll_ups`), documented statements (`cookbook`), late rows (`late_rows`) and meter descriptions (`meters`).
 
 mod checkpoints;
 mod contract;
+mod cookbook;
 mod harness;
 mod late_rows;
 mod meters;
@@ -51,17 +52,4 @@ fn rows_once_there_are(client: &Client, count: usize, sql: &str) -> Vec<Vec<Valu
 fn wait_applied(client: &Client, table: &TableName) {
     let sql = format!("SELECT writerTxn = sequencerTxn FROM wal_tables() WHERE name = '{table}'");
     wait::until("the log is applied", APPLY_LIMIT, || client.value(&sql) == Value::Bool(true));
-}
-
-/// Refreshes the views incrementally, each after the one that it is made from, and waits until
-/// they have every row.
-fn refresh_views(client: &Client, table: &str) {
-    for view in ["15m", "hour", "day"].map(|name| format!("{table}_{name}")) {
-        client.execute(&format!("REFRESH MATERIALIZED VIEW {view} INCREMENTAL"));
-        let sql = format!(
-            "SELECT view_name FROM materialized_views() WHERE view_name = '{view}' AND refresh_base_table_txn = base_table_txn"
-        );
-        wait::until(&format!("{view} is refreshed"), APPLY_LIMIT, || !client.query(&sql).is_empty());
-        client.execute(&format!("SELECT wait_wal_table('{view}')"));
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::support::load::{fleet, now_ns};
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};
-use crate::support::{from_environment, kafka, questdb};
+use crate::support::{from_environment, kafka};
 use meterline_load::{Connection, Script, Target};
 use serde_json::Value;
 use std::io::Write as _;
@@ -91,37 +91,6 @@ fn alert_rules_are_valid_and_fire_when_they_should() {
         &["test", "rules", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus/meterline.rules.test.yml")],
         "",
     );
-}
-
-#[test]
-fn every_query_of_the_dashboard_runs_on_the_migrated_tables_and_shows_names() {
-    let service = at_work("e2e_dashboard");
-    let dashboard: Value =
-        serde_json::from_str(include_str!("../../../deploy/grafana/dashboards/meterline.json")).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap().iter().map(|panel| &panel["targets"][0]["rawSql"]);
-    let variables = dashboard["templating"]["list"].as_array().unwrap().iter().map(|variable| &variable["query"]);
-    let meter = service.status()["meters"]["newest"][0]["meter"].as_str().unwrap().to_owned();
-    let client = questdb::Client::shared();
-    client.execute(&format!(
-        "INSERT INTO e2e_dashboard_meters (valid_from, meter, metering_point, name) VALUES (0, '{meter}', 'house-1', 'Cellar')"
-    ));
-    client.execute("SELECT wait_wal_table('e2e_dashboard_meters')");
-    let mut found = Vec::new();
-    for sql in variables.chain(panels) {
-        let sql = sql
-            .as_str()
-            .unwrap()
-            .replace("$__timeFilter(ts)", "ts > dateadd('d', -60, now()) AND ts < dateadd('d', 1, now())")
-            .replace("$__sampleByInterval", "5m")
-            .replace("$meter", &meter)
-            .replace("$point", "house-1")
-            .replace("FROM samples", "FROM e2e_dashboard")
-            .replace("JOIN samples", "JOIN e2e_dashboard");
-        found.push(client.query(&sql));
-    }
-    // A variable with two columns has the value first and the shown text second.
-    assert!(found[0].contains(&vec![meter.into(), "Cellar".into()]), "{:?}", found[0]);
-    assert_eq!(found[1], [["house-1"]]);
 }
 
 /// A service with all sinks, a hundred readings in each.

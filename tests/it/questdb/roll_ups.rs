@@ -1,7 +1,7 @@
 //! The views of quarter-hours, hours and days, refreshed row by row, against an independent
 //! computation.
 
-use super::{migrated_config, refresh_views, wait_applied};
+use super::{migrated_config, wait_applied};
 use crate::support::questdb::Client;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ fn views_refreshed_after_each_row_have_the_same_buckets_as_computed_from_all_row
             METERS[meter]
         ));
         wait_applied(&client, &config.table);
-        refresh_views(&client, "samples_rolled");
+        client.refresh_views("samples_rolled");
         for (view, minutes) in [("15m", 15), ("hour", 60), ("day", 24 * 60)] {
             let mean = if view == "15m" { ", round(value_mean, 6)" } else { "" };
             let sql = format!(

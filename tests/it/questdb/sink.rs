@@ -2,7 +2,7 @@
 //! safe before.
 
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device, numbers, received};
-use super::{fresh_config, migrated_config, refresh_views, wait_applied};
+use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
 use crate::support::wait;
 use meterline::deliver::{Sink, SinkErrorKind};
@@ -272,7 +272,7 @@ fn an_invalid_and_a_stale_view_are_warned_of_while_the_sink_runs() {
     // The timer refreshes it every minute, until then it is behind.
     warned(&mut harness, "view samples_watched_15m is stale");
     wait::until("no warning", Duration::from_secs(30), || {
-        refresh_views(&client, "samples_watched");
+        client.refresh_views("samples_watched");
         harness.settle().unwrap();
         harness.sink.warnings().is_empty()
     });

@@ -1,7 +1,7 @@
 //! QuestDB: a client of any server, and servers of a test's own.
 
 use super::process::{Process, server_script};
-use super::{from_environment, ports};
+use super::{from_environment, ports, wait};
 use meterline_load::http;
 use serde_json::Value;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
+const REFRESH_LIMIT: Duration = Duration::from_secs(30);
 
 /// Queries a server by SQL.
 #[derive(Debug, Clone)]
@@ -68,6 +69,20 @@ impl Client {
         }
         let json: Value = serde_json::from_str(&body).map_err(|error| format!("{error} in {body}"))?;
         Ok(json["dataset"].as_array().into_iter().flatten().map(|row| row.as_array().unwrap().clone()).collect())
+    }
+
+    /// Refreshes the views of a table incrementally, each after the one that it is made from, and waits until
+    /// they have every row.
+    pub(crate) fn refresh_views(&self, table: &str) {
+        for view in ["15m", "hour", "day"].map(|name| format!("{table}_{name}")) {
+            self.execute(&format!("REFRESH MATERIALIZED VIEW {view} INCREMENTAL"));
+            let sql = format!(
+                "SELECT view_name FROM materialized_views() \
+                 WHERE view_name = '{view}' AND refresh_base_table_txn = base_table_txn"
+            );
+            wait::until(&format!("{view} is refreshed"), REFRESH_LIMIT, || !self.query(&sql).is_empty());
+            self.execute(&format!("SELECT wait_wal_table('{view}')"));
+        }
     }
 
     /// Whether the server answers.
