@@ -23,7 +23,7 @@ mod switches;
 mod tests;
 
 pub use accounts::{CloudAccount, CloudCustomer, CloudLogin};
-pub use devices::{CloudDevice, CloudGateway, DeviceKind};
+pub use devices::{CloudDevice, CloudGateway, DeviceKind, Load};
 pub use registrations::CloudRegistration;
 pub use request::{Fault, Received};
 pub use sender::{CloudSender, SenderOptions, Sent};

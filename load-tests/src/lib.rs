@@ -11,6 +11,7 @@ pub mod http;
 pub mod proto;
 mod script;
 mod sender;
+pub mod site;
 pub mod smappee;
 
 pub use body::{Body, Reading};

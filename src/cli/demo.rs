@@ -2,12 +2,14 @@
 //! the local network.
 //!
 //! The service has an ordinary configuration: it registers itself at the cloud, takes
-//! the posts of the cloud, and fetches missing readings.
+//! the posts of the cloud, and fetches missing readings. Two weeks of history come the same way. Two disturbances
+//! show what the service does about them: a gap that it fills, and a locked store that it waits for.
 
 mod cloud;
 mod gaps;
 mod line;
 mod local_meters;
+mod outage;
 
 use super::Failure;
 use super::meters;
@@ -23,6 +25,8 @@ use cloud::Cloud;
 use gaps::Gaps;
 use line::Line;
 use local_meters::LocalMeters;
+use meterline_load::site::{self, SiteMeter};
+use outage::Outage;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -32,17 +36,21 @@ use std::time::Duration;
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// Meters of the list at the end.
 const METERS_SHOWN_MAX: usize = 10;
+/// The meters that have a metering point; a file with more would be read for long.
+const POINTS_MAX: usize = 100;
 const ACCOUNT: &str = "demo";
 const PASSWORD_VARIABLE: &str = "METERLINE_DEMO_PASSWORD";
 const KEY_VARIABLE: &str = "METERLINE_DEMO_API_KEY";
 
-/// Run the service with a simulated fleet of meters
+/// Run the service with the simulated meters of a house and an office
 ///
 /// Starts the service as `meterline run` does, on free loopback ports and with the
-/// embedded SQLite store. Also starts a simulated smart-me cloud. The service registers
-/// its webhook at the cloud, and the cloud posts readings. The cloud withholds some
-/// quarter-hours; the service detects these gaps and fetches the readings. Ctrl-C stops
-/// the demo, which then prints a summary and the stored meters.
+/// embedded SQLite store. Also starts a simulated smart-me cloud with a house that has a
+/// solar roof, a heat pump and a charger, and with an office. The service registers its
+/// webhook at the cloud, and the cloud posts two weeks of history and then live readings.
+/// The cloud withholds some quarter-hours; the service detects these gaps and fetches the
+/// readings. After 20 seconds the store is locked for 12 seconds; the service waits and
+/// continues. Ctrl-C stops the demo, which then prints a summary and the stored meters.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline demo\n  \
@@ -62,8 +70,8 @@ pub(super) struct DemoArgs {
     /// Also deliver to this Kafka, for example 127.0.0.1:9092
     #[arg(long, value_name = "BROKERS")]
     kafka: Option<String>,
-    /// The number of simulated meters
-    #[arg(long, value_name = "NUMBER", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// The number of simulated meters: the first ten are the house and the office, the others are flats
+    #[arg(long, value_name = "NUMBER", default_value_t = site::METERS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     meters: u32,
     /// Also simulate a meter of every local vendor: P1, DSMR-logger, KSEM, smart-MAIC, Smappee
     #[arg(long)]
@@ -78,25 +86,21 @@ pub(super) fn run(arguments: &DemoArgs, verbosity: Verbosity) -> Result<(), Fail
     let cloud = Cloud::start(ACCOUNT, &secrets.key, arguments.meters, &clock).map_err(Failure::failed)?;
     let local_meters =
         arguments.all_vendors.then(|| LocalMeters::start(&clock)).transpose().map_err(Failure::failed)?;
-    let config = configuration(arguments, &secrets, &cloud.url(), local_meters.as_ref())?;
-    migrate(&config, arguments)?;
+    let config = configuration(arguments, &secrets, &cloud, local_meters.as_ref())?;
+    let migrated = migrate(&config, arguments)?;
     let store = store_reader::open(&config)?;
     let service = Service::start(config, clock.clone()).map_err(Failure::failed)?;
-    print(format!(
-        "The webhook listens at {}; the data is in {}.\nThe simulated cloud is at {}.\n\
-         Status page: http://{}/   Ctrl-C stops.\n",
-        service.webhook_url(ACCOUNT).unwrap_or_default(),
-        arguments.data.display(),
-        cloud.url(),
-        service.admin_address()
-    ))?;
+    print(introduction(&service, &cloud, &arguments.data) + &migrated)?;
+    let mut outage = Outage::of(&arguments.data.join("meterline.sqlite"), clock.monotonic());
     let sender = cloud.send(clock.clone()).map_err(Failure::failed)?;
     let mut line = Line::new();
     service.wait_for_signal(arguments.lasts, Duration::from_millis(200), || {
-        line.update(&service, &sender.sent(), Gaps::of(&service, began));
+        outage.update(clock.monotonic());
+        line.update(&service, &sender.sent(), Gaps::of(&service, began), outage.is_going_on());
     });
+    outage.end();
     let (sent, gaps) = (sender.stop(), Gaps::of(&service, began));
-    line.update(&service, &sent, gaps);
+    line.update(&service, &sent, gaps, false);
     line.finish()?;
     if local_meters.is_some() {
         print(LocalMeters::states(&service))?;
@@ -104,6 +108,24 @@ pub(super) fn run(arguments: &DemoArgs, verbosity: Verbosity) -> Result<(), Fail
     service.stop(STOP_DEADLINE);
     print(format!("\n{}", gaps.summary(&cloud, &arguments.data)))?;
     show_meters(&store, &arguments.data, &clock)
+}
+
+/// The first lines of the output: where the page is, and what there is to see.
+fn introduction(service: &Service, cloud: &Cloud, data: &Path) -> String {
+    let meters = cloud.site().len();
+    format!(
+        "Status page: http://{page}/   Ctrl-C stops.\n\n\
+         {meters} meters of a house and an office, with two weeks of history.\n\
+         The cloud withholds some quarter-hours: these gaps are found and filled.\n\
+         After {begins} s another program locks the store for {lasts} s: the sink waits.\n\n\
+         Webhook: {webhook}\nSimulated cloud: {cloud}\nData: {data}\n",
+        page = service.admin_address(),
+        begins = outage::BEGINS_AFTER.as_secs(),
+        lasts = outage::LASTS.as_secs(),
+        webhook = service.webhook_url(ACCOUNT).unwrap_or_default(),
+        cloud = cloud.url(),
+        data = data.display(),
+    )
 }
 
 /// Secrets shared by the service and the cloud; new for every demo.
@@ -117,19 +139,21 @@ struct Secrets {
 fn configuration(
     arguments: &DemoArgs,
     secrets: &Secrets,
-    cloud: &str,
+    cloud: &Cloud,
     local_meters: Option<&LocalMeters>,
 ) -> Result<Config, Failure> {
     let listen = free_address().map_err(Failure::failed)?;
     let mut text = format!(
         "data_directory = {:?}\n[webhook]\nlisten = \"{listen}\"\n[[webhook.account]]\nname = \"{ACCOUNT}\"\n\
          path = \"/smart-me\"\nusername = \"{ACCOUNT}\"\npassword_env = \"{PASSWORD_VARIABLE}\"\n\
-         [[smart_me]]\naccount = \"{ACCOUNT}\"\nurl = \"{cloud}\"\napi_key_env = \"{KEY_VARIABLE}\"\n\
-         public_url = \"http://{listen}\"\nreconcile = true\n\
+         [[smart_me]]\naccount = \"{ACCOUNT}\"\nurl = \"{}\"\napi_key_env = \"{KEY_VARIABLE}\"\n\
+         public_url = \"http://{listen}\"\nreconcile = true\nstale_after = \"35m\"\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n[sink.sqlite]\n\
          keep = \"30d\"\nkeep_rollups = \"3650d\"\n",
-        arguments.data.display().to_string()
+        arguments.data.display().to_string(),
+        cloud.url(),
     );
+    text.extend(cloud.site().iter().take(POINTS_MAX).map(metering_point));
     if let Some(url) = &arguments.questdb {
         text.push_str(&format!("[sink.questdb]\nurl = {url:?}\n"));
     }
@@ -147,25 +171,30 @@ fn configuration(
     Ok(config::parse("(demo)", &text, &environment)?)
 }
 
+/// The table of a meter's metering point.
+fn metering_point(meter: &SiteMeter) -> String {
+    let SiteMeter { device, point, role } = meter;
+    format!("[[metering_point]]\nname = \"{point}\"\nmeters = [\"{}\"]\nrole = \"{role}\"\n", device.id)
+}
+
 /// Returns a free address for the webhook: the configuration names it before the service starts.
 fn free_address() -> std::io::Result<std::net::SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// Creates the tables and topics of the demo.
-fn migrate(config: &Config, arguments: &DemoArgs) -> Result<(), Failure> {
+/// Creates the tables and topics of the demo; returns what was done, in lines.
+fn migrate(config: &Config, arguments: &DemoArgs) -> Result<String, Failure> {
+    let mut done = String::new();
     if arguments.questdb.is_none() && arguments.kafka.is_none() {
-        return Ok(());
+        return Ok(done);
     }
     for migrated in crate::app::migrate(config, None) {
         if let Some(why) = migrated.refused {
             return Err(Failure::failed(format!("{}: {why}", migrated.sink)));
         }
-        for step in migrated.did {
-            print(format!("{}: {step}", migrated.sink))?;
-        }
+        done.extend(migrated.did.into_iter().map(|step| format!("{}: {step}\n", migrated.sink)));
     }
-    Ok(())
+    Ok(done)
 }
 
 /// Shows what the store has, and how to look closer.

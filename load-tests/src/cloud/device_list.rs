@@ -94,15 +94,15 @@ fn measured(device: &CloudDevice, at: i64, switches: &Switches) -> Vec<(&'static
     match &device.kind {
         DeviceKind::Kamstrup => {
             let kwh = amount / 1000.0;
-            let mut fields = electricity(device.power(), kwh, 0.0, &number);
+            let mut fields = electricity(device.power(at), kwh, 0.0, &number);
             fields.extend([("CounterReadingT1", number(0.0)), ("CounterReadingT2", number(kwh))]);
             fields.extend([("Voltage", number(235.0)), ("VoltageL1", number(235.0)), ("CurrentL1", number(0.15))]);
             fields
         }
         DeviceKind::Telstar => {
             let (import, export) = (amount / 1000.0, device.exported(at).unwrap_or_default() / 1000.0);
-            let mut fields = electricity(device.power(), import, export, &number);
-            fields.extend([("ActivePowerL1", number(device.power() / 1000.0)), ("ActivePowerL2", number(0.0))]);
+            let mut fields = electricity(device.power(at), import, export, &number);
+            fields.extend([("ActivePowerL1", number(device.power(at) / 1000.0)), ("ActivePowerL2", number(0.0))]);
             // As seen: the field without a phase repeats L1.
             fields.extend(["PowerFactor", "PowerFactorL1"].map(|name| (name, number(0.98))));
             fields.extend([("PowerFactorL2", number(0.5)), ("DigitalOutput2", json!(true))]);

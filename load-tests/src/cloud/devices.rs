@@ -2,6 +2,7 @@
 //! past values of the API agree.
 
 use crate::body::{Body, Reading};
+use crate::site::Curve;
 use uuid::Uuid;
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -13,6 +14,22 @@ const TOO_MUCH: f64 = 1000.0;
 const EXPORT: [u8; 6] = [1, 0, 2, 8, 0, 255];
 /// Signed: export is negative.
 const POWER: [u8; 6] = [1, 0, 1, 7, 0, 255];
+/// Counters of other media: in m³, m³ and Wh.
+const COLD_WATER: [u8; 6] = [8, 0, 1, 0, 0, 255];
+const HOT_WATER: [u8; 6] = [9, 0, 1, 0, 0, 255];
+const HEAT: [u8; 6] = [6, 0, 1, 0, 0, 255];
+/// Power, voltage and current of each phase, and the part of the power that is on it.
+const PHASES: [([u8; 3], f64); 3] = [([21, 32, 31], 0.45), ([41, 52, 51], 0.3), ([61, 72, 71], 0.25)];
+const VOLTS: f64 = 231.0;
+
+/// The power of a device over time.
+#[derive(Debug, Clone)]
+pub enum Load {
+    /// The same power in W since 1970. A meter that exports has a quarter of it in its export counter.
+    Constant(f64),
+    /// A power that varies. A meter of three phases then sends each of them.
+    Curve(Curve),
+}
 
 /// The kind of a device.
 #[derive(Debug, Clone)]
@@ -68,8 +85,8 @@ pub struct CloudGateway {
 pub struct CloudDevice {
     /// Its id.
     pub id: Uuid,
-    /// Its constant power; the counters follow from it.
-    pub watts: f64,
+    /// Its power; the counters follow from it.
+    pub load: Load,
     /// Its kind.
     pub kind: DeviceKind,
     /// The name its owner gave it.
@@ -90,19 +107,21 @@ pub struct CloudDevice {
     pub stored: Option<u16>,
     /// A quarter-hour that it first sends with a wrong value, and once more at the next turn.
     pub corrects: Option<i64>,
+    /// Whether it sends live readings, too, and not only quarter-hours.
+    pub is_live: bool,
     /// Whether it is offline: it measures and stores, and sends nothing.
     pub is_offline: bool,
 }
 
 impl CloudDevice {
-    /// A device that has stored everything.
+    /// A device of this constant power that has stored everything.
     #[must_use]
     pub fn new(id: Uuid, watts: f64) -> Self {
         let name = format!("meter {}", id.as_fields().0);
         let (kind, every_ns, lacks) = (DeviceKind::Kamstrup, 10 * SECOND_NS, Vec::new());
         Self {
             id,
-            watts,
+            load: Load::Constant(watts),
             kind,
             name,
             serial: 92_000_001,
@@ -113,6 +132,7 @@ impl CloudDevice {
             lost: Vec::new(),
             stored: None,
             corrects: None,
+            is_live: true,
             is_offline: false,
         }
     }
@@ -129,10 +149,11 @@ impl CloudDevice {
     }
 
     /// Its counter at a time in Wh, from its power.
-    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
     pub(super) fn amount(&self, time_ns: i64) -> f64 {
-        let seconds = (time_ns / SECOND_NS) as f64;
-        (seconds * self.watts / 3600.0 * 10.0).round() / 10.0
+        match &self.load {
+            Load::Constant(watts) => constant(*watts, time_ns),
+            Load::Curve(curve) => tenths(curve.imported(time_ns)),
+        }
     }
 
     /// Its webhook body at a time.
@@ -160,25 +181,66 @@ impl CloudDevice {
         self.lost.iter().any(|(from, to)| (*from..*to).contains(&time_ns))
     }
 
-    /// Its signed power in W: a meter that exports, too, exports now.
-    pub(super) fn power(&self) -> f64 {
-        if matches!(self.kind, DeviceKind::Telstar) { -self.watts } else { self.watts }
+    /// Its signed power in W: a meter of constant power that exports, too, exports now.
+    pub(super) fn power(&self, time_ns: i64) -> f64 {
+        match &self.load {
+            Load::Constant(watts) if self.exports() => -watts,
+            Load::Constant(watts) => *watts,
+            Load::Curve(curve) => tenths(curve.power(time_ns)),
+        }
     }
 
     /// Its export counter at a time in Wh, if it has one.
     pub(super) fn exported(&self, time_ns: i64) -> Option<f64> {
-        matches!(self.kind, DeviceKind::Telstar).then(|| self.amount(time_ns) / 4.0)
+        self.exports().then(|| match &self.load {
+            Load::Constant(watts) => constant(*watts, time_ns) / 4.0,
+            Load::Curve(curve) => tenths(curve.exported(time_ns)),
+        })
     }
 
-    /// Registers and values at a time, in Wh and W.
+    fn exports(&self) -> bool {
+        matches!(self.kind, DeviceKind::Telstar)
+    }
+
+    /// Registers and values at a time, in Wh, W and m³.
     #[must_use]
     pub fn values(&self, time_ns: i64) -> Vec<([u8; 6], f64)> {
+        let amount = self.amount(time_ns);
+        match self.kind {
+            DeviceKind::ColdWater => return vec![(COLD_WATER, amount / 1e6)],
+            DeviceKind::HotWater => return vec![(HOT_WATER, amount / 1e6)],
+            DeviceKind::Heat => return vec![(HEAT, amount)],
+            _ => {}
+        }
+        let power = self.power(time_ns);
         let export = self.exported(time_ns).map(|export| (EXPORT, export));
-        [(ENERGY, self.amount(time_ns)), (POWER, self.power())].into_iter().chain(export).collect()
+        let mut values: Vec<_> = [(ENERGY, amount), (POWER, power)].into_iter().chain(export).collect();
+        if self.exports() && matches!(self.load, Load::Curve(_)) {
+            values.extend(PHASES.into_iter().flat_map(|(codes, part)| phase(codes, power * part)));
+        }
+        values
     }
 
     /// Whether it has stored its measurement of that time.
     pub(super) fn has(&self, time_ns: i64) -> bool {
         !self.lacks.iter().any(|(from, to)| (*from..*to).contains(&time_ns))
     }
+}
+
+/// The counter of a constant power, which began in 1970.
+#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
+fn constant(watts: f64, time_ns: i64) -> f64 {
+    tenths((time_ns / SECOND_NS) as f64 * watts / 3600.0)
+}
+
+/// The number with one decimal, as meters send it.
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// Power, voltage and current of a phase: its voltage sinks with its power.
+fn phase([power, voltage, current]: [u8; 3], watts: f64) -> [([u8; 6], f64); 3] {
+    let volts = tenths(VOLTS - watts / 1500.0);
+    let amperes = (watts.abs() / volts * 100.0).round() / 100.0;
+    [(power, tenths(watts)), (voltage, volts), (current, amperes)].map(|(c, value)| ([1, 0, c, 7, 0, 255], value))
 }

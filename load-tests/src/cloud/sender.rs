@@ -232,7 +232,7 @@ impl SenderState {
         let live_ns = now_ns - now_ns.rem_euclid(100);
         for devices in wanted.chunks(self.how.devices_per_post.max(1)) {
             let stored: Vec<Reading> = devices.iter().flat_map(|(_, stored)| stored.iter().cloned()).collect();
-            let online = devices.iter().filter(|(device, _)| !device.is_offline);
+            let online = devices.iter().filter(|(device, _)| device.is_live && !device.is_offline);
             let live: Vec<Reading> = online.map(|(device, _)| device.reading(live_ns)).collect();
             for readings in stored.chunks(READINGS_MAX).chain(live.chunks(READINGS_MAX)) {
                 self.post(registration, Body::new(0, readings.to_vec()));

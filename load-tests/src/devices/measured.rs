@@ -59,9 +59,9 @@ pub(crate) fn moving(seconds: i64, low: i64) -> i64 {
     low + (seconds.wrapping_mul(0x9e37_79b1) >> 7).rem_euclid(1024)
 }
 
-/// A counter in watt-hours that rises by one a second.
+/// A counter in watt-hours that rises as at the mean of [`moving`], about 600 W: by one in six seconds.
 pub(super) fn counter(seconds: i64, at_2020: i64) -> i64 {
-    at_2020 + (seconds - 1_577_836_800)
+    at_2020 + (seconds - 1_577_836_800).div_euclid(6)
 }
 
 /// The number with three decimals, exactly.

@@ -14,14 +14,15 @@ use std::time::Duration;
 const METER: &str = "E0047000017";
 const GAS_METER: &str = "G0039000029";
 const GAS_PERIOD: i64 = 300;
-/// The end of a power failure of 240 s: 2026-01-01 00:00:00 in winter time.
-const FAILURE: (&str, i64, i64) = ("260101000000W", 1_767_222_000, 240);
+/// The meter's power failed for 240 s at the end of each week.
+const WEEK: i64 = 7 * 86_400;
+const FAILED: i64 = 240;
 
 /// The telegram of a second.
 pub(super) fn telegram(seconds: i64) -> String {
     let (energy, power) = (counter(seconds, 1_234_567), moving(seconds, 100));
     let (meter, gas_meter) = (hex(METER), hex(GAS_METER));
-    let (failure, _, failed) = FAILURE;
+    let failure = winter(failure(seconds));
     let lines = [
         "/XYZ5METERLINE".to_owned(),
         String::new(),
@@ -31,7 +32,7 @@ pub(super) fn telegram(seconds: i64) -> String {
         format!("1-0:1.8.1({:0>10}*kWh)", thousandths(energy)),
         "1-0:2.8.1(000000.000*kWh)".to_owned(),
         format!("1-0:1.7.0({:0>6}*kW)", thousandths(power)),
-        format!("1-0:99.97.0(1)(0-0:96.7.19)({failure})({failed:010}*s)"),
+        format!("1-0:99.97.0(1)(0-0:96.7.19)({failure})({FAILED:010}*s)"),
         "0-1:24.1.0(003)".to_owned(),
         format!("0-1:96.1.0({gas_meter})"),
         format!("0-1:24.2.1({})({:0>9}*m3)", winter(gas_time(seconds)), thousandths(gas(seconds))),
@@ -49,11 +50,10 @@ pub(super) fn measured(seconds: i64) -> Vec<Measured> {
         ([1, 0, 2, 8, 1, 255], 0.0),
         (electricity(1, 7), number(moving(seconds, 100))),
     ];
-    let (_, failure, failed) = FAILURE;
     let gas_value = thousandths(gas(seconds)).parse().unwrap_or(f64::NAN);
     vec![
         Measured::new(METER, seconds, values),
-        Measured::new(METER, failure, [([0, 0, 96, 7, 19, 255], number(failed))]),
+        Measured::new(METER, failure(seconds), [([0, 0, 96, 7, 19, 255], number(FAILED))]),
         Measured::new(GAS_METER, gas_time(seconds), [([7, 0, 3, 0, 0, 255], gas_value)]),
     ]
 }
@@ -61,6 +61,11 @@ pub(super) fn measured(seconds: i64) -> Vec<Measured> {
 /// The time of the gas meter's last value.
 fn gas_time(seconds: i64) -> i64 {
     seconds - seconds.rem_euclid(GAS_PERIOD)
+}
+
+/// The end of the last power failure.
+fn failure(seconds: i64) -> i64 {
+    seconds - seconds.rem_euclid(WEEK)
 }
 
 /// Gas in thousandths of a cubic metre.

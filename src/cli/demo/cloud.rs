@@ -1,33 +1,37 @@
-//! The simulated smart-me cloud: an account with some meters, its REST API, and a
+//! The simulated smart-me cloud: an account with the meters of a site, its REST API, and a
 //! sender that posts to the registered webhooks.
 //!
-//! At the registration its devices send two days of stored quarter-hours, so that every
-//! time scale and a whole local day occur. The first one sends two months, for the energy of a month and for
-//! retention, and corrects one value. The sender withholds some quarter-hours of the first few meters,
-//! as in an outage of the webhook; only the API returns them. One meter had no power for an hour: the
-//! cloud has no quarter-hours of it.
+//! At the registration its devices send two weeks of stored quarter-hours, so that curves have data at once. All
+//! devices together send at most [`STORED_MAX`]: beyond the meters of the site, each sends less where there are many.
+//! The first one sends two months, for the energy of a month and for retention, and corrects one value. The sender
+//! withholds some quarter-hours of the house, as in an outage of the webhook; only the API returns them. One meter had
+//! no power for an hour soon after its installation: the cloud has no quarter-hours of it.
 
 use crate::clock::Clock;
 use crate::reading::UnixNanos;
-use meterline_load::cloud::{self, CloudAccount, CloudDevice, CloudLogin, CloudSender, SenderOptions, Sent, Switches};
+use meterline_load::cloud::{self, CloudAccount, CloudLogin, CloudSender, SenderOptions, Sent, Switches};
+use meterline_load::site::{self, SiteMeter};
 use std::io;
 use std::time::Duration;
-use uuid::Uuid;
 
 const SLOT_NS: i64 = 900 * 1_000_000_000;
-/// Two days of quarter-hours and one more: every day that ended less than a day ago is whole.
-const STORED: u16 = 2 * 96 + 1;
-/// The same for a month.
+/// Two weeks of quarter-hours and one more: every day that ended less than 13 days ago is whole.
+const STORED: u16 = 14 * 96 + 1;
+/// Two months.
 const STORED_OF_FIRST: u16 = 62 * 96 + 1;
+/// The stored quarter-hours of all meters, approximately.
+const STORED_MAX: u32 = 120_000;
 /// Meters that lose quarter-hours.
 const LOSING_MAX: u32 = 5;
 /// Lost quarter-hours of each such meter, and quarter-hours after them.
 const LOST_SLOTS: i64 = 8;
 const SLOTS_AFTER: i64 = 8;
-/// The value that the first meter corrects, and the hour without power of the meter after the losing ones, in
-/// quarter-hours before now.
+/// The value that the first meter corrects, in quarter-hours before now.
 const CORRECTED: i64 = 60;
-const WITHOUT_POWER: std::ops::Range<i64> = 48..52;
+/// The third meter had no power after its second quarter-hour, too soon to be missed.
+const WITHOUT_POWER: u32 = 3;
+const SLOTS_BEFORE: i64 = 2;
+const SLOTS_WITHOUT: i64 = 4;
 const SEND_INTERVAL: Duration = Duration::from_secs(1);
 /// Posts per second, approximately.
 const POSTS: u32 = 16;
@@ -36,7 +40,7 @@ const POSTS: u32 = 16;
 #[derive(Debug)]
 pub(super) struct Cloud {
     cloud: cloud::Cloud,
-    meters: u32,
+    site: Vec<SiteMeter>,
     /// The lost time range in nanoseconds: start, end (exclusive).
     lost: (i64, i64),
 }
@@ -44,13 +48,17 @@ pub(super) struct Cloud {
 impl Cloud {
     /// Starts the API; nothing is posted yet.
     pub(super) fn start(name: &str, key: &str, meters: u32, clock: &Clock) -> io::Result<Self> {
-        let now = clock.now().0;
-        let until = now - now.rem_euclid(SLOT_NS) - SLOTS_AFTER * SLOT_NS;
+        let last = clock.now().0.div_euclid(SLOT_NS) * SLOT_NS;
+        let until = last - SLOTS_AFTER * SLOT_NS;
         let lost = (until - LOST_SLOTS * SLOT_NS, until);
+        let mut site = site::meters(meters);
+        for (number, meter) in (1..).zip(&mut site) {
+            add_history(meter, number, meters, last, lost);
+        }
         let mut account = CloudAccount::new(name, vec![CloudLogin::ApiKey(key.to_owned())]);
-        account.devices = (1..=meters).map(|number| device(number, now, lost)).collect();
+        account.devices = site.iter().map(|meter| meter.device.clone()).collect();
         let cloud = cloud::Cloud::start(vec![account], Switches::default())?;
-        Ok(Self { cloud, meters, lost })
+        Ok(Self { cloud, site, lost })
     }
 
     /// Returns the base URL of its API.
@@ -58,9 +66,15 @@ impl Cloud {
         self.cloud.url()
     }
 
+    /// The meters.
+    pub(super) fn site(&self) -> &[SiteMeter] {
+        &self.site
+    }
+
     /// Starts to post to the registered webhooks.
     pub(super) fn send(&self, clock: Clock) -> io::Result<CloudSender> {
-        let devices_per_post = usize::try_from(self.meters.div_ceil(POSTS)).unwrap_or(usize::MAX);
+        let posts = usize::try_from(POSTS).unwrap_or(usize::MAX);
+        let devices_per_post = self.site.len().div_ceil(posts);
         let how =
             SenderOptions { live_every: SEND_INTERVAL, devices_per_post, stored: STORED, ..SenderOptions::default() };
         self.cloud.send(how, move || clock.now().0)
@@ -69,31 +83,33 @@ impl Cloud {
     /// Describes the lost quarter-hours.
     pub(super) fn lost(&self) -> String {
         let (from, until) = self.lost;
-        let meters = self.meters.min(LOSING_MAX);
+        let meters = self.site.iter().filter(|meter| meter.device.lost.contains(&self.lost)).count();
         let (from, last) = (UnixNanos(from), UnixNanos(until - SLOT_NS));
-        let without = if self.meters > LOSING_MAX { " (one more meter had no power for an hour)" } else { "" };
-        format!("the quarter-hours {from} to {last} of {meters} meters{without}")
+        format!("the quarter-hours {from} to {last} of {meters} meters")
     }
 }
 
-/// Returns the device with this number; its id is the same at every start.
-fn device(number: u32, now: i64, lost: (i64, i64)) -> CloudDevice {
-    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("demo meter {number}").as_bytes());
-    let mut device = CloudDevice::new(id, 80.0 + f64::from(number % 50) * 37.5);
-    let before = |slots: i64| now - now.rem_euclid(SLOT_NS) - slots * SLOT_NS;
+/// Gives a meter its stored quarter-hours up to the last one, and their defects.
+fn add_history(meter: &mut SiteMeter, number: u32, meters: u32, last: i64, lost: (i64, i64)) {
+    let device = &mut meter.device;
+    let stored = match number {
+        1 => STORED_OF_FIRST,
+        2..=site::METERS => STORED,
+        _ => STORED.min(u16::try_from(STORED_MAX / meters).unwrap_or(STORED)),
+    };
+    device.stored = Some(stored);
     if number == 1 {
-        device.stored = Some(STORED_OF_FIRST);
-        device.corrects = Some(before(CORRECTED));
+        device.corrects = Some(last - CORRECTED * SLOT_NS);
     }
     if number <= LOSING_MAX {
         device.lost.push(lost);
     }
-    if number == LOSING_MAX + 1 {
-        let hour = (before(WITHOUT_POWER.end), before(WITHOUT_POWER.start));
+    if number == WITHOUT_POWER {
+        let from = last - (i64::from(stored) - 1 - SLOTS_BEFORE) * SLOT_NS;
+        let hour = (from, from + SLOTS_WITHOUT * SLOT_NS);
         device.lost.push(hour);
         device.lacks.push(hour);
     }
-    device
 }
 
 /// Returns the number of bodies that were not taken and the last reason, if there is one.

@@ -26,6 +26,12 @@ impl Gaps {
         gaps
     }
 
+    /// Gaps that were all fetched.
+    #[cfg(test)]
+    pub(super) fn counted(found: u64, fetched: u64) -> Self {
+        Self { found, closed: found, missing: fetched, fetched, late: 0 }
+    }
+
     fn count(&mut self, gap: &Gap) {
         let Extent::Slots(stretch) = gap.extent else { return };
         self.found += 1;
@@ -64,6 +70,6 @@ impl fmt::Display for Gaps {
         if *found == 0 {
             return Ok(());
         }
-        write!(f, " · {found} gaps, {} of {missing} fetched", fetched + late)
+        write!(f, "{found} gaps, {} of {missing} fetched", fetched + late)
     }
 }
