@@ -4,6 +4,7 @@ use super::section::Section;
 use super::value::StringList;
 use crate::meters::{Points, TEXT_CHARS_MAX};
 use crate::reading::MeterId;
+use crate::wire::meters::Role;
 use uuid::Uuid;
 
 pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
@@ -12,6 +13,7 @@ pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
     for mut section in sections {
         let name = section.required::<String>("name", "\"house-1\"");
         let meters = section.required::<StringList>("meters", "[\"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11\"]");
+        let role = role(&mut section);
         let (Some(name), Some(StringList(meters))) = (name, meters) else {
             section.finish();
             continue;
@@ -27,7 +29,7 @@ pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
             match text.parse::<Uuid>() {
                 Err(_) => section.fault("meters", format!("'{text}' is not the id of a meter (a UUID)")),
                 Ok(id) => {
-                    if let Err(other) = points.put(MeterId::from(id), &name) {
+                    if let Err(other) = points.put(MeterId::from(id), &name, role) {
                         section.fault(
                             "meters",
                             format!("{id} is already at '{other}'; a meter belongs to one metering point"),
@@ -40,4 +42,17 @@ pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
         section.finish();
     }
     points
+}
+
+/// The role of the point's meters, if the vendor's is not right or not known.
+fn role(section: &mut Section<'_>) -> Option<Role> {
+    let name: String = section.get("role")?;
+    let role = Role::named(&name);
+    if role.is_none() {
+        section.fault(
+            "role",
+            format!("'{name}' must be \"grid\", \"production\", \"storage\", \"submeter\" or \"appliance\""),
+        );
+    }
+    role
 }

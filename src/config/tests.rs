@@ -6,6 +6,7 @@ mod described;
 use super::*;
 use crate::source::smart_me::{Account, Login, NotRotatable, PollMode, Reach};
 use crate::wire::PayloadFormat;
+use crate::wire::meters::Role;
 
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
@@ -259,6 +260,11 @@ fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
     let found = faults(&format!("{text}{text}"));
     assert!(found.iter().any(|fault| fault.contains("already has a [[metering_point]] table")), "{found:?}");
     assert!(faults("[[metering_point]]\nname = \"\"\nmeters = []")[0].contains("characters"));
+    let id = |id: &str| crate::reading::MeterId::from(id.parse::<uuid::Uuid>().unwrap());
+    let points = config(&with_smart_me(directory.path(), &format!("{text}role = \"production\"\n"))).metering_points;
+    assert_eq!((points.role(id(new)), points.role(id(alone))), (Some(Role::Production), None));
+    let found = faults(&format!("{text}role = \"roof\"\n"));
+    assert!(found.iter().any(|fault| fault.contains("'roof' must be \"grid\", \"production\"")), "{found:?}");
     let untold = with_smart_me(directory.path(), &format!("poll = \"off\"\n{text}"));
     assert!(faults(&untold)[0].contains("the names of the meters come from there"), "{:?}", faults(&untold));
     assert_eq!(

@@ -70,14 +70,14 @@ impl VersionHistory {
     }
 
     /// A part of the versions to be recorded, encoded; oldest first for each meter. `None`
-    /// beyond the last.
-    pub(super) fn pending_body(&self, part: Range<usize>) -> Option<Vec<u8>> {
+    /// beyond the last. A configured role replaces the vendor's, which stays in the history.
+    pub(super) fn pending_body(&self, part: Range<usize>, points: &Points) -> Option<Vec<u8>> {
         let version = |(meter, from): &(MeterId, UnixNanos)| {
             self.meters.get(meter)?.versions.iter().find(|version| version.valid_from == *from)
         };
-        let mut part = self.pending.iter().filter_map(version).skip(part.start).take(part.len()).peekable();
-        part.peek()?;
-        Some(encode(part))
+        let part = self.pending.iter().filter_map(version).skip(part.start).take(part.len());
+        let part: Vec<Version> = part.map(|version| points.with_role(version)).collect();
+        (!part.is_empty()).then(|| encode(&part))
     }
 
     /// Records that all pending versions were recorded.

@@ -35,6 +35,12 @@ impl Role {
         }
     }
 
+    /// The role with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Grid, Self::Production, Self::Storage, Self::Submeter, Self::Appliance];
+        all.into_iter().find(|role| role.label() == name)
+    }
+
     /// Its number in the public contract.
     pub(super) fn number(self) -> i32 {
         let role = match self {
