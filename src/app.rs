@@ -44,4 +44,4 @@ pub use repair::{repair_segment, restore_journal};
 pub use replay::no_source;
 pub use service::Service;
 #[cfg(feature = "sqlite")]
-pub use store::restore_store;
+pub use store::{forget_meter, restore_store};

@@ -13,6 +13,7 @@
 //! ones are dropped first.
 
 mod file;
+mod forget;
 mod gap;
 mod gaps;
 mod holes;
@@ -28,6 +29,7 @@ mod tests;
 mod tracker;
 
 pub use file::{CoverageError, FILE, read};
+pub use forget::forget;
 pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
 pub use gaps::GAPS_MAX;
 pub use holes::MissingValues;
@@ -142,18 +144,12 @@ impl Coverage {
             file::first_part(&known, position)
         };
         // The lock is held for one part, and never while something is written.
-        let written = file::write(&self.0.file, |parts| {
-            parts.part(&first?)?;
-            for number in 0.. {
-                let part = file::meters_part(&state.lock(), number);
-                if part.is_empty() {
-                    break;
-                }
-                parts.part(&part)?;
-            }
-            let last = file::last_part(&state.lock())?;
-            parts.part(&last)
-        });
+        let written = file::write_parts(
+            &self.0.file,
+            first,
+            |number| file::meters_part(&state.lock(), number),
+            || file::last_part(&state.lock()),
+        );
         let mut known = state.lock();
         match written {
             Ok(_) => known.position = Some(position),

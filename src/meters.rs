@@ -11,8 +11,8 @@
 //! - The first version of a meter is valid from 1970. If the file was lost or a meter
 //!   was dropped, it is valid from that time instead, because the stores may hold older
 //!   versions, which must stay.
-//! - The metering point does not make a version. It is configured for all times, so a
-//!   change applies to all versions kept.
+//! - The metering point and the configured role do not make a version. They are configured for
+//!   all times, so a change applies to all versions kept.
 
 mod file;
 mod history;
@@ -20,6 +20,7 @@ mod points;
 #[cfg(test)]
 mod tests;
 
+pub use file::forget;
 pub use history::{TARIFF_CHARS_MAX, TEXT_CHARS_MAX};
 pub use points::Points;
 
@@ -158,9 +159,8 @@ impl Meters {
         let stored = stored.await.map_err(std::io::Error::other).flatten();
         stored.map_err(|error| DescribeError::File { file: self.0.file.clone(), error })?;
         for number in 0.. {
-            let versions =
-                self.0.history.lock().pending_body(number * BATCH_VERSIONS_MAX..(number + 1) * BATCH_VERSIONS_MAX);
-            let Some(body) = versions else { break };
+            let part = number * BATCH_VERSIONS_MAX..(number + 1) * BATCH_VERSIONS_MAX;
+            let Some(body) = self.0.history.lock().pending_body(part, &self.0.points) else { break };
             record(body).await.map_err(DescribeError::Refused)?;
         }
         self.0.history.lock().clear_pending();

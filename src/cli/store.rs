@@ -1,13 +1,15 @@
-//! `meterline store`: restores the embedded store.
+//! `meterline store`: restores the embedded store, and deletes a meter from it.
 
 use super::Failure;
 use super::location::DataLocation;
 use super::table::print;
-use crate::app::restore_store;
+use crate::app::{forget_meter, restore_store};
+use crate::reading::MeterId;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use uuid::Uuid;
 
-/// Restore the embedded SQLite store from a copy
+/// Restore the embedded SQLite store from a copy, or delete a meter from it
 ///
 /// Make copies of a store with `sqlite3 meterline.sqlite ".backup COPY"` beside the running
 /// service, or with the service stopped. `meterline check --store` checks the store.
@@ -32,12 +34,28 @@ enum Action {
         /// The copy; if COPY-wal exists, it belongs to it
         copy: PathBuf,
     },
+    /// Delete a meter: its samples, quarter-hours, corrections, descriptions and gaps
+    ///
+    /// Deletes them from the embedded store, from the descriptions of the meters and from the list of
+    /// gaps, and writes the store's file again. The journal, the dead letters, QuestDB and Kafka
+    /// are left as they are: docs/privacy.md has the whole procedure. A meter that a source still
+    /// sends comes back. The service must be stopped.
+    Forget {
+        #[command(flatten)]
+        location: DataLocation,
+        /// The meter's id
+        meter: Uuid,
+    },
 }
 
 pub(super) fn run(arguments: &StoreArgs) -> Result<(), Failure> {
     match &arguments.verb {
         Action::Restore { location, copy } => {
             print(restore_store(&location.load_existing()?, copy).map_err(Failure::failed)?.join("\n"))
+        }
+        Action::Forget { location, meter } => {
+            let meter = MeterId::from(*meter);
+            print(forget_meter(&location.load_existing()?, meter).map_err(Failure::failed)?.join("\n"))
         }
     }
 }

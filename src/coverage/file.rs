@@ -79,11 +79,29 @@ pub(super) fn last_part(known: &GapTracker) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&Last { gaps, holes })?)
 }
 
-/// Replaces the file with the parts that `write` writes. Returns its size in bytes.
-pub(super) fn write(
+/// Replaces the file with these parts: the first one, the parts of the meters up to an empty one, and the last one.
+/// Returns its size in bytes.
+pub(super) fn write_parts(
     file: &Path,
-    write: impl FnOnce(&mut PartsWriter<'_>) -> io::Result<()>,
+    first: io::Result<Vec<u8>>,
+    meters: impl Fn(usize) -> Vec<u8>,
+    last: impl Fn() -> io::Result<Vec<u8>>,
 ) -> Result<u64, CoverageError> {
+    write(file, |parts| {
+        parts.part(&first?)?;
+        for number in 0.. {
+            let part = meters(number);
+            if part.is_empty() {
+                break;
+            }
+            parts.part(&part)?;
+        }
+        parts.part(&last()?)
+    })
+}
+
+/// Replaces the file with the parts that `write` writes. Returns its size in bytes.
+fn write(file: &Path, write: impl FnOnce(&mut PartsWriter<'_>) -> io::Result<()>) -> Result<u64, CoverageError> {
     let mut bytes = 0;
     let replaced = replace_with(file, Rights::PRIVATE, |file| {
         let mut parts = PartsWriter::begin(file)?;
@@ -113,7 +131,7 @@ pub fn read(data_directory: &Path) -> Result<Vec<(Gap, u64)>, CoverageError> {
     Ok(known.gaps.iter().map(|gap| (gap.clone(), known.slots_missing(gap))).collect())
 }
 
-fn load(file: &Path, meters_max: usize) -> Result<Option<GapTracker>, CoverageError> {
+pub(super) fn load(file: &Path, meters_max: usize) -> Result<Option<GapTracker>, CoverageError> {
     let failed = |source| CoverageError { file: file.to_owned(), doing: "read", source };
     match File::open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -95,6 +95,16 @@ impl Gaps {
         self.all.values()
     }
 
+    /// Removes all gaps of a meter.
+    pub(super) fn remove_of(&mut self, meter: MeterId) {
+        let of_meter: Vec<GapId> = self.iter().filter(|gap| gap.meter == meter).map(|gap| gap.id).collect();
+        for id in of_meter {
+            self.all.remove(&id);
+            self.closed.remove(&id);
+        }
+        self.open.remove(&meter);
+    }
+
     fn forget_open(&mut self, meter: MeterId, gap: GapId) {
         if let Some(open) = self.open.get_mut(&meter) {
             open.retain(|known| *known != gap);

@@ -273,6 +273,14 @@ impl GapTracker {
         self.has_changed = true;
     }
 
+    /// Removes a meter and all its gaps, also closed ones.
+    pub(super) fn remove(&mut self, id: MeterId) {
+        self.meters.remove(&id);
+        self.holes.forget(id);
+        self.gaps.remove_of(id);
+        self.has_changed = true;
+    }
+
     pub(super) fn slots_missing(&self, gap: &Gap) -> u64 {
         let slots = gap.slots().filter(|_| gap.is_open());
         slots.map_or(0, |slots| self.holes.missing_within(gap.meter, slots).map(SlotRange::slots).sum())

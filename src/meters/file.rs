@@ -107,6 +107,20 @@ fn load(file: &Path, now: UnixNanos) -> io::Result<Option<VersionHistory>> {
     bytes.map(|bytes| from_bytes(&bytes, now)).transpose()
 }
 
+/// Removes a meter from the file of a data directory that no service uses. Returns whether it was there.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub fn forget(data_directory: &Path, meter: MeterId) -> io::Result<bool> {
+    let file = data_directory.join(FILE);
+    let Some(mut history) = load(&file, UnixNanos(0))? else { return Ok(false) };
+    let is_known = history.meters.remove(&meter).is_some();
+    if is_known {
+        write(&file, &to_bytes(&history))?;
+    }
+    Ok(is_known)
+}
+
 /// Replaces the file; synced on return.
 pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(file, bytes, FILE_BYTES_MAX, Rights::PRIVATE)

@@ -285,9 +285,9 @@ async fn descriptions_that_another_turn_took_and_could_not_record_are_recorded_i
 #[test]
 fn every_version_gets_the_metering_point_also_of_meters_no_longer_listed() {
     let mut points = Points::default();
-    points.put(id(1), "house-1").unwrap();
-    points.put(id(2), "house-1").unwrap();
-    points.put(id(3), "house-2").unwrap();
+    points.put(id(1), "house-1", None).unwrap();
+    points.put(id(2), "house-1", None).unwrap();
+    points.put(id(3), "house-2", None).unwrap();
     let mut setup = Setup::new();
     setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
     setup.describe("acme", &[(1, "Attic", "63-1")], minutes(10));
@@ -301,7 +301,30 @@ fn every_version_gets_the_metering_point_also_of_meters_no_longer_listed() {
     let new = setup.describe("acme", &[(2, "Exchanged", "63-9")], minutes(30));
     assert_eq!(outline(&new), [(0, None, "Exchanged")]);
     assert_eq!(new[0].metering_point, "house-1");
-    assert_eq!(points.put(id(1), "house-3"), Err("house-1".to_owned()));
+    assert_eq!(points.put(id(1), "house-3", None), Err("house-1".to_owned()));
+}
+
+#[test]
+fn a_configured_role_replaces_the_vendors_while_it_is_configured() {
+    let mut setup = Setup::new();
+    let of_vendor = |role| [(id(1), Description { role, ..description("Roof", "63-1") })];
+    let roles = |meters: &Meters, role, now| {
+        let mut new = Vec::new();
+        let record = |body: &[u8]| {
+            new.extend(versions(body).unwrap());
+            Ok(())
+        };
+        describe(meters, "acme", of_vendor(role), now, record).unwrap();
+        new.iter().map(|version| version.description.role).collect::<Vec<_>>()
+    };
+    assert_eq!(roles(&setup.meters, Role::Submeter, minutes(0)), [Role::Submeter]);
+    let mut points = Points::default();
+    points.put(id(1), "roof", Some(Role::Production)).unwrap();
+    setup.restart(points, minutes(10));
+    assert_eq!(roles(&setup.meters, Role::Submeter, minutes(10)), [Role::Production]);
+    assert_eq!(roles(&setup.meters, Role::Submeter, minutes(20)), [Role::Unknown; 0], "it makes no version");
+    setup.restart(Points::default(), minutes(30));
+    assert_eq!(roles(&setup.meters, Role::Submeter, minutes(30)), [Role::Submeter]);
 }
 
 #[test]

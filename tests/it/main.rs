@@ -29,6 +29,7 @@ mod end_to_end {
     mod disk_full;
     mod embedded_store;
     mod gaps;
+    mod getting_started;
     mod grafana;
     mod journal_repair;
     mod json_devices;
@@ -46,6 +47,7 @@ mod end_to_end {
     mod password_rotation;
     #[cfg(feature = "test-faults")]
     mod poison_records;
+    mod privacy;
     mod probe;
     mod process;
     mod replay;
