@@ -2,16 +2,17 @@
 //!
 //! It has its own thread and runtime, so that it answers while the data plane is busy.
 //! It reads snapshots through [`Views`] and changes nothing. It knows no type of source
-//! or sink. It has no login: its address and the host names of its pages protect it.
+//! or sink. On loopback it needs no login; beyond it a password or a token (`access`).
 
+mod access;
 mod answer;
 mod chart;
 mod events;
 mod fleet;
 mod frame;
-mod headline;
 mod history;
 mod hosts;
+mod login;
 mod meter;
 mod meter_state;
 mod moment;
@@ -19,21 +20,24 @@ mod now;
 mod page;
 mod parameters;
 mod range;
+mod response;
 mod selection;
 mod server;
 mod spark;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod units;
 
-pub use headline::headline;
 pub use history::History;
 pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SilentMeterStatus, SilentStatus, SinkStatus, Status,
+    ValueStatus, VolumeStatus,
 };
+pub use trouble::{Kind as TroubleKind, SHOWN_MAX as TROUBLES_SHOWN_MAX, Trouble, Troubles, troubles};
 
 use crate::clock::Clock;
 use crate::coverage::Coverage;

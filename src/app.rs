@@ -12,6 +12,7 @@ mod commands;
 mod data;
 mod descriptors;
 mod error;
+mod fill;
 mod finding;
 mod journal;
 mod migrate;

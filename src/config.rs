@@ -33,7 +33,7 @@ mod tests;
 mod value;
 mod webhook;
 
-pub use admin::Admin;
+pub use admin::{Admin, AdminLogin, AdminTransport};
 pub use fault::{Fault, Faults};
 pub use journal::Journal;
 #[cfg(feature = "questdb")]

@@ -17,10 +17,12 @@ mod forget;
 mod gap;
 mod gaps;
 mod holes;
+mod longest;
 mod meter;
 mod meter_bytes;
 mod overview;
 mod parts;
+mod silence;
 mod slot;
 mod sources;
 mod stored_gap;
@@ -34,6 +36,7 @@ pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
 pub use gaps::GAPS_MAX;
 pub use holes::MissingValues;
 pub use overview::{GAPS_SHOWN_MAX, Overview};
+pub use silence::{SILENT_SHOWN_MAX, Silent, SilentMeter};
 pub use slot::{SLOT_NS, Slot, SlotRange};
 pub use tracker::meters_within;
 
@@ -44,8 +47,8 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tracker::GapTracker;
 
 /// The memory for meters by default, in bytes: room for 229,376.
@@ -64,6 +67,9 @@ struct Inner {
     /// For pages, which wait for no lock.
     overview: ArcSwap<Overview>,
     has_reported_full: AtomicBool,
+    /// When gaps were first searched for since the start.
+    listens_from: OnceLock<UnixNanos>,
+    silent: Mutex<Arc<Silent>>,
 }
 
 /// The open gaps of a source, in numbers.
@@ -88,6 +94,8 @@ impl Coverage {
             noted_below: AtomicU64::new(0),
             overview,
             has_reported_full: AtomicBool::new(false),
+            listens_from: OnceLock::new(),
+            silent: Mutex::default(),
         }))
     }
 
@@ -121,10 +129,15 @@ impl Coverage {
         self.0.state.lock().skip_to(now);
     }
 
-    /// Finds the readings missing at `now`. Call it only when everything received so far
+    /// Finds the readings missing and the meters silent at `now`. Call it only when everything received so far
     /// has been noted.
     pub fn judge(&self, now: UnixNanos) {
-        self.0.state.lock().judge(now);
+        let from = *self.0.listens_from.get_or_init(|| now);
+        let mut known = self.0.state.lock();
+        known.judge(now);
+        let silent = Silent::at(&known, now, from);
+        drop(known);
+        *self.0.silent.lock() = Arc::new(silent);
     }
 
     /// Stores the coverage with everything before `position` noted; synced on return. Returns
@@ -193,6 +206,11 @@ impl Coverage {
     pub fn gaps(&self) -> Vec<(Gap, u64)> {
         let known = self.0.state.lock();
         known.gaps.iter().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
+    }
+
+    /// The meters that were silent when the gaps were last searched for.
+    pub fn silent(&self) -> Arc<Silent> {
+        Arc::clone(&self.0.silent.lock())
     }
 
     /// The overview of the last [`Coverage::publish`]. Waits for no lock.

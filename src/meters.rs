@@ -141,6 +141,13 @@ impl Meters {
         self.0.history.lock().meters.get(&meter).map(|meter| meter.versions.clone()).unwrap_or_default()
     }
 
+    /// The name of a meter in its newest description, if it has one.
+    pub fn name(&self, meter: MeterId) -> Option<String> {
+        let history = self.0.history.lock();
+        let newest = history.meters.get(&meter)?.versions.last()?;
+        Some(newest.description.name.clone()).filter(|name| !name.is_empty())
+    }
+
     /// Stores the versions and records the pending ones. Only the task whose turn it is calls
     /// it, so none is added meanwhile.
     async fn record<Recorded>(&self, record: &mut impl FnMut(Vec<u8>) -> Recorded) -> Result<(), DescribeError>

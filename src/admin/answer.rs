@@ -3,25 +3,22 @@
 //! Pages are made on blocking threads, [`PAGES_MAX`] at a time: a page of many meters takes
 //! seconds, and the probes must not wait for it. `/livez` needs no thread and no lock.
 
+use super::access::{Access, Decision};
 use super::events::{self, CLIENTS_MAX, Events};
 use super::frame::{Frame, View};
 use super::hosts::Hosts;
 use super::parameters::Parameters;
+use super::response::{Answer, TEXT, html, response};
 use super::status::Status;
-use super::{Views, meter, now, page};
+use super::{Views, login, meter, now, page};
 use crate::reading::MeterId;
 use askama::Template;
-use bytes::Bytes;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{ALLOW, CONTENT_DISPOSITION, HeaderValue};
+use hyper::{Method, Request, StatusCode};
 use serde::Serialize;
-use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -35,29 +32,21 @@ pub(super) const CHECKS_MAX: usize = 2;
 /// The maximum time for a page, with the wait for others.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
 const CSV: &str = "text/csv; charset=utf-8";
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Only the listener's own files: no style, script or picture inside a page, and no page in a frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/script.js");
 const ICON: &str = include_str!("assets/icon.svg");
-
-/// An answer; only that of live values has a body that goes on.
-pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The state that all connections share.
 #[derive(Debug)]
 pub(super) struct Pages {
     views: Views,
     hosts: Hosts,
+    access: Access,
     pages: Arc<Semaphore>,
     checks: Arc<Semaphore>,
     /// Live clients.
@@ -65,36 +54,66 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn new(views: Views, hosts: Hosts) -> Self {
+    pub(super) fn new(views: Views, hosts: Hosts, access: Access) -> Self {
         let permits = |count| Arc::new(Semaphore::new(count));
-        Self { views, hosts, pages: permits(PAGES_MAX), checks: permits(CHECKS_MAX), live: permits(CLIENTS_MAX) }
+        Self {
+            views,
+            hosts,
+            access,
+            pages: permits(PAGES_MAX),
+            checks: permits(CHECKS_MAX),
+            live: permits(CLIENTS_MAX),
+        }
     }
 
-    /// Answers a request.
-    pub(super) async fn answer(&self, request: &Request<Incoming>) -> Answer {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut refusal =
-                response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "This listener is read-only: use GET or HEAD.\n");
-            refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return refusal;
-        }
+    /// Answers a request of this peer.
+    pub(super) async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
-            "/livez" => response(StatusCode::OK, TEXT, "alive\n"),
-            "/readyz" => made(&self.checks, self.views.clone(), ready).await,
+            "/livez" if is_read => response(StatusCode::OK, TEXT, "alive\n"),
+            "/readyz" if is_read => made(&self.checks, self.views.clone(), ready).await,
+            _ if !self.access.serves(peer) => response(
+                StatusCode::FORBIDDEN,
+                TEXT,
+                "Pages are not served to your address. Add its network to behind_proxy or plain_http_networks in \
+                 [admin].\n",
+            ),
             _ if !self.hosts.include(request.uri(), request.headers()) => response(
                 StatusCode::MISDIRECTED_REQUEST,
                 TEXT,
                 "This host name is not served. Use an address or localhost, or add the name to hosts in [admin].\n",
             ),
+            "/login" | "/logout" if *request.method() == Method::POST => {
+                login::posted(&self.access, request, peer).await
+            }
+            _ if !is_read => {
+                let mut refusal =
+                    response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "These pages are read-only: use GET or HEAD.\n");
+                refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                refusal
+            }
+            "/login" => login::page(&self.access, Parameters::of(request.uri().query()).get("next")),
             "/style.css" => response(StatusCode::OK, "text/css; charset=utf-8", STYLE),
             "/script.js" => response(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT),
             "/icon.svg" => response(StatusCode::OK, "image/svg+xml", ICON),
-            "/events" => self.live(&Parameters::of(request.uri().query())),
-            path => {
-                let (path, parameters) = (path.to_owned(), Parameters::of(request.uri().query()));
-                made(&self.pages, self.views.clone(), move |views| view(views, &path, &parameters)).await
-            }
+            _ => match self.access.decide(request.headers(), peer).await {
+                Decision::Allowed => self.page(&request).await,
+                Decision::LoginNeeded => {
+                    let page = request.uri().path_and_query().map_or("/", |page| page.as_str());
+                    login::needed(request.headers(), page)
+                }
+                Decision::WrongToken => login::wrong_token(),
+            },
         }
+    }
+
+    /// Answers a request that may see everything.
+    async fn page(&self, request: &Request<Incoming>) -> Answer {
+        let (path, parameters) = (request.uri().path().to_owned(), Parameters::of(request.uri().query()));
+        if path == "/events" {
+            return self.live(&parameters);
+        }
+        made(&self.pages, self.views.clone(), move |views| view(views, &path, &parameters)).await
     }
 }
 
@@ -204,14 +223,6 @@ fn trouble(views: &Views) -> Answer {
     html(&TroublePage { frame: Frame::new(View::Trouble, "Trouble", &status), status })
 }
 
-/// A page of this template.
-pub(super) fn html(template: &impl Template) -> Answer {
-    match template.render() {
-        Ok(page) => response(StatusCode::OK, HTML, page),
-        Err(error) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
-    }
-}
-
 fn json(data: &impl Serialize) -> Answer {
     match serde_json::to_string_pretty(data) {
         Ok(json) => response(StatusCode::OK, JSON, json),
@@ -221,16 +232,4 @@ fn json(data: &impl Serialize) -> Answer {
 
 fn metrics(views: &Views) -> Answer {
     response(StatusCode::OK, PROMETHEUS, (views.metrics)())
-}
-
-fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Full::new(body.into()).boxed_unsync());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }

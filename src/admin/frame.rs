@@ -54,6 +54,7 @@ pub(super) struct Frame {
     pub(super) started: String,
     level: Level,
     troubles: usize,
+    words: String,
 }
 
 /// An item of the navigation.
@@ -69,15 +70,15 @@ pub(super) struct Item {
 impl Frame {
     /// The frame of a view of this status.
     pub(super) fn new(view: View, title: impl Into<String>, status: &Status) -> Self {
-        let refused = usize::from(status.not_ready.is_some() && status.headline.parts.is_empty());
         Self {
             view,
             title: title.into(),
             version: status.version,
-            now: status.now.clone(),
-            started: status.started.clone(),
-            level: status.headline.level,
-            troubles: status.headline.parts.len() + refused,
+            now: status.now.to_string(),
+            started: status.started.to_string(),
+            level: status.trouble.level,
+            troubles: status.trouble.count,
+            words: status.trouble.summary.clone(),
         }
     }
 
@@ -96,12 +97,8 @@ impl Frame {
     }
 
     /// The state in words.
-    pub(super) fn words(&self) -> String {
-        match self.troubles {
-            0 => "All well".to_owned(),
-            1 => "1 thing needs you".to_owned(),
-            count => format!("{count} things need you"),
-        }
+    pub(super) fn words(&self) -> &str {
+        &self.words
     }
 
     pub(super) fn class(&self) -> &'static str {

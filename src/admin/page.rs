@@ -29,8 +29,8 @@ fn notices(html: &mut String, status: &Status) {
     if !status.clock.ok {
         html.push_str("<p class=\"bad\">The clock is before this program's build date: set the clock.</p>");
     }
-    if let Some(certificate) = &status.certificate {
-        push!(html, "<p>The webhook's certificate is valid until {}.</p>", certificate.expires);
+    for certificate in &status.certificates {
+        push!(html, "<p>The {}'s certificate is valid until {}.</p>", certificate.listener, certificate.expires);
         if let Some(fault) = &certificate.fault {
             push!(
                 html,

@@ -7,19 +7,24 @@
 mod tests;
 
 use super::Views;
+use super::access::Access;
 use super::answer::{CHECKS_MAX, PAGES_MAX, Pages};
 use super::events::CLIENTS_MAX;
 use super::hosts::Hosts;
 use crate::base::Listen;
+use crate::clock::Clock;
+use crate::config::{self, AdminLogin, AdminTransport};
+use crate::source::webhook::{Tls, watch_certificate};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -27,6 +32,8 @@ use tokio::time::{sleep, timeout};
 
 /// Connections served at once: those of live values, and as many others.
 pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
+/// A TLS handshake is given up after this time.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection is closed if a request header is not complete in this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// After this time a connection is closed when its answer is written.
@@ -53,25 +60,32 @@ pub struct StartError {
 }
 
 impl Admin {
-    /// Binds and serves until [`Admin::stop`]. Pages are served for `localhost`, for any
-    /// address and for the host names in `hosts`, probes for any host.
+    /// Binds and serves until [`Admin::stop`], with this certificate if there is one. Pages are served for
+    /// `localhost`, for any address and for the configured host names, probes for any host.
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub fn start(listen: impl Into<Listen>, hosts: Vec<String>, views: Views) -> Result<Self, StartError> {
-        let listen = listen.into();
+    pub fn start(
+        listen: Listen,
+        config: &config::Admin,
+        tls: Option<Tls>,
+        views: Views,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let address = listen.address();
         let failed = |source| StartError { address, source };
+        warn(&config.login, &config.transport);
+        let access = Access::new(&config.login, &config.transport, clock);
         let listener = listen.open().map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.max_blocking_threads(PAGES_MAX + CHECKS_MAX).enable_all().build().map_err(failed)?;
-        let pages = Arc::new(Pages::new(views, Hosts::new(hosts)));
+        let pages = Arc::new(Pages::new(views, Hosts::new(config.hosts.clone()), access));
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("admin".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, pages, stopped));
+                runtime.block_on(serve(listener, tls, pages, stopped));
                 // Without a wait for a page that is being made.
                 runtime.shutdown_background();
             })
@@ -93,23 +107,42 @@ impl Admin {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, pages: Arc<Pages>, mut stopped: watch::Receiver<bool>) {
+/// Warns of a login that can be read on its way.
+fn warn(login: &AdminLogin, transport: &AdminTransport) {
+    if let AdminTransport::PlainHttp(networks) = transport
+        && (login.password.is_some() || login.token.is_some())
+    {
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        tracing::warn!(
+            networks = networks.join(", "),
+            "the login of the admin pages travels as plain HTTP: who reads along in these networks can use it"
+        );
+    }
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    tls: Option<Tls>,
+    pages: Arc<Pages>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot serve the admin listener"),
     };
     let mut connections = JoinSet::new();
+    let watched = tls.clone().map(|tls| tokio::spawn(watch_certificate(tls, stopped.clone())));
     let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let accepted = tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = stopped.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => {
                 by_age.retain(|connection| !connection.is_finished());
                 continue;
             }
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -118,14 +151,27 @@ async fn serve(listener: std::net::TcpListener, pages: Arc<Pages>, mut stopped: 
         {
             oldest.abort();
         }
-        by_age.push_back(connections.spawn(serve_connection(stream, Arc::clone(&pages))));
+        by_age.push_back(connections.spawn(accept(stream, peer.ip(), tls.clone(), Arc::clone(&pages))));
+    }
+    if let Some(watched) = watched {
+        watched.abort();
     }
 }
 
-async fn serve_connection(stream: TcpStream, pages: Arc<Pages>) {
+/// Does the handshake, if there is one, and serves the connection.
+async fn accept(stream: TcpStream, peer: IpAddr, tls: Option<Tls>, pages: Arc<Pages>) {
+    let Some(tls) = tls else { return serve_connection(stream, peer, pages).await };
+    match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve_connection(stream, peer, pages).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a client of the admin listener failed at the TLS handshake"),
+        Err(_) => tracing::debug!("a client of the admin listener did not finish the TLS handshake"),
+    }
+}
+
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr, pages: Arc<Pages>) {
     let service = service_fn(move |request| {
         let pages = Arc::clone(&pages);
-        async move { Ok::<_, Infallible>(pages.answer(&request).await) }
+        async move { Ok::<_, Infallible>(pages.answer(request, peer).await) }
     });
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()

@@ -1,10 +1,11 @@
 //! The data of the status page and of `/status.json`. Field names are stable; times are
 //! RFC 3339 in UTC.
 
-use crate::base::Level;
+use super::trouble::Troubles;
 use crate::journal::Gap;
+use crate::reading::UnixNanos;
 use crate::source::Description;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,17 +15,21 @@ pub struct Status {
     /// The running version.
     pub version: &'static str,
     /// When this process started.
-    pub started: String,
+    #[serde(serialize_with = "as_text")]
+    pub started: UnixNanos,
     /// When this snapshot was taken.
-    pub now: String,
-    /// The state of the whole service: of its worst part.
-    pub headline: Headline,
+    #[serde(serialize_with = "as_text")]
+    pub now: UnixNanos,
+    /// Everything that needs a person.
+    pub trouble: Troubles,
     /// The reason if ingest answers 503.
     pub not_ready: Option<String>,
     /// The wall clock.
     pub clock: ClockStatus,
-    /// The webhook's certificate; absent without TLS.
-    pub certificate: Option<CertificateStatus>,
+    /// The certificates of the listeners with TLS.
+    pub certificates: Vec<CertificateStatus>,
+    /// The volume of the data directory, if it can be asked.
+    pub volume: Option<VolumeStatus>,
     /// The description of every source.
     pub sources: Vec<Arc<Description>>,
     /// The counts of ingest for each source.
@@ -35,26 +40,12 @@ pub struct Status {
     pub sinks: Vec<SinkStatus>,
     /// The gaps in the meters' readings.
     pub missing: MissingStatus,
+    /// The meters that are silent for longer than usual.
+    pub silent: SilentStatus,
     /// The open dead letters.
     pub dead_letters: DeadLetterStatus,
     /// The meters with the newest readings.
     pub meters: MetersStatus,
-}
-
-/// The headline of the status page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Headline {
-    /// The level of the worst part.
-    pub level: Level,
-    /// The state in one sentence.
-    pub summary: String,
-    /// The parts that need attention, one sentence each, the worst first.
-    pub parts: Vec<String>,
-}
-
-impl Headline {
-    /// Before the other contents are known.
-    pub const UNKNOWN: Self = Self { level: Level::Good, summary: String::new(), parts: Vec::new() };
 }
 
 /// The wall clock.
@@ -66,15 +57,28 @@ pub struct ClockStatus {
     pub jumps: u64,
 }
 
-/// The webhook's certificate.
+/// The certificate of a listener.
 #[derive(Debug, Clone, Serialize)]
 pub struct CertificateStatus {
+    /// The listener: webhook or admin.
+    pub listener: &'static str,
     /// The end of its validity.
     pub expires: String,
     /// The seconds until then; negative if it has expired.
     pub seconds_left: i64,
     /// The reason if the current contents of its files cannot be used.
     pub fault: Option<String>,
+}
+
+/// The volume of the data directory.
+#[derive(Debug, Clone, Serialize)]
+pub struct VolumeStatus {
+    /// The data directory.
+    pub directory: String,
+    /// The bytes that the service can still use.
+    pub free_bytes: u64,
+    /// The size of the volume in bytes.
+    pub size_bytes: u64,
 }
 
 /// The size of the journal and its gap records.
@@ -84,6 +88,10 @@ pub struct JournalStatus {
     pub bytes: u64,
     /// The cap in bytes.
     pub cap_bytes: u64,
+    /// The bytes that wait for the slowest sink; the others are kept for a replay.
+    pub waiting_bytes: u64,
+    /// The seconds until it is full at the rate of the last half hour; absent while it does not fill.
+    pub full_in_seconds: Option<f64>,
     /// The number of segment files.
     pub segments: usize,
     /// The oldest retained record.
@@ -152,6 +160,8 @@ pub struct MissingGapStatus {
     pub id: u64,
     /// The meter whose readings are missing.
     pub meter: String,
+    /// Its name, if a source has described it.
+    pub name: Option<String>,
     /// The source of the meter.
     pub source: String,
     /// The first missing instant, or the time of the reading before.
@@ -170,6 +180,28 @@ pub struct MissingGapStatus {
     pub late: u64,
     /// The number of readings that were fetched.
     pub repaired: u64,
+}
+
+/// The meters that are silent for longer than usual.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SilentStatus {
+    /// The number of all of them.
+    pub count: usize,
+    /// Those silent for longest; the list is bounded.
+    pub meters: Vec<SilentMeterStatus>,
+}
+
+/// A meter that is silent for longer than usual.
+#[derive(Debug, Clone, Serialize)]
+pub struct SilentMeterStatus {
+    /// The meter.
+    pub meter: String,
+    /// Its name, if a source has described it.
+    pub name: Option<String>,
+    /// The source of its readings.
+    pub source: String,
+    /// Its newest time of measurement.
+    pub since: String,
 }
 
 /// The counts of ingest for one source.
@@ -191,6 +223,8 @@ pub struct IngestStatus {
     pub last_reading: Option<String>,
     /// The seconds since then.
     pub last_reading_age_seconds: Option<f64>,
+    /// The longest time between two readings of the last one to two weeks; absent before a day of them.
+    pub reading_interval_max_seconds: Option<f64>,
     /// A meter that another source sends as well.
     pub shared: Option<SharedStatus>,
     /// The bytes of its journal records that not all required sinks have.
@@ -213,6 +247,8 @@ pub struct SharedStatus {
 pub struct SinkStatus {
     /// The name in the configuration.
     pub name: String,
+    /// Whether it is a worker of the service itself: dead letters or gap detection.
+    pub internal: bool,
     /// running, waiting or blocked.
     pub state: &'static str,
     /// The reason if the sink is not running.
@@ -283,4 +319,8 @@ pub struct ValueStatus {
     pub value: f64,
     /// The unit; empty if unknown.
     pub unit: &'static str,
+}
+
+fn as_text<S: Serializer>(time: &UnixNanos, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
 }

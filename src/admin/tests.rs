@@ -9,24 +9,31 @@ mod stage;
 
 pub(super) use stage::views;
 
-use super::{ClockStatus, DeadLetterStatus, Headline, JournalStatus, MetersStatus, MissingStatus, SinkStatus, Status};
+use super::{
+    ClockStatus, DeadLetterStatus, JournalStatus, MetersStatus, MissingStatus, SilentStatus, SinkStatus, Status,
+    Troubles,
+};
+use crate::reading::UnixNanos;
 use std::collections::BTreeMap;
 
 /// The contents of a service that works, with two sinks.
 pub(super) fn status() -> Status {
     Status {
         version: "0",
-        started: String::new(),
-        now: String::new(),
-        headline: Headline::UNKNOWN,
+        started: UnixNanos(0),
+        now: UnixNanos(0),
+        trouble: Troubles::UNKNOWN,
         not_ready: None,
         clock: ClockStatus { ok: true, jumps: 0 },
-        certificate: None,
+        certificates: Vec::new(),
+        volume: None,
         sources: Vec::new(),
         ingest: Vec::new(),
         journal: JournalStatus {
             bytes: 0,
             cap_bytes: 1,
+            waiting_bytes: 0,
+            full_in_seconds: None,
             segments: 0,
             oldest_sequence: 1,
             next_sequence: 1,
@@ -43,6 +50,7 @@ pub(super) fn status() -> Status {
             readings_untracked: 0,
             newest: Vec::new(),
         },
+        silent: SilentStatus::default(),
         dead_letters: DeadLetterStatus::default(),
         meters: MetersStatus { shown_max: 0, newest: Vec::new() },
     }
@@ -51,6 +59,7 @@ pub(super) fn status() -> Status {
 fn sink(name: &str) -> SinkStatus {
     SinkStatus {
         name: name.to_owned(),
+        internal: false,
         state: "running",
         why: None,
         since: String::new(),

@@ -9,7 +9,7 @@ use super::descriptors::Descriptors;
 use super::finding::Finding;
 use crate::base::Level;
 use crate::clock::Clock;
-use crate::config::{Config, Source};
+use crate::config::{AdminTransport, Config, Source};
 use crate::source::webhook::{CertificateSummary, TlsFiles};
 
 /// A certificate that expires sooner is a warning, because renewal happens weeks before.
@@ -26,7 +26,15 @@ pub fn findings(config: &Config, connect: bool, store: bool) -> Vec<Finding> {
     if config.webhook.is_listening() || level == Level::Fault {
         found.push(Finding::new("webhook", level, message));
     }
-    found.extend(config.webhook.tls.as_ref().filter(|_| config.webhook.is_listening()).map(certificate));
+    found.extend(
+        config
+            .webhook
+            .tls
+            .as_ref()
+            .filter(|_| config.webhook.is_listening())
+            .map(|files| certificate("webhook", files)),
+    );
+    found.extend(admin(config));
     found.extend(sources(config));
     if connect {
         found.extend(connect::findings(config));
@@ -50,26 +58,43 @@ fn summary(config: &Config) -> String {
     format!("{webhook}{sources}, sinks: {}", super::sinks::names(config).join(", "))
 }
 
-fn certificate(files: &TlsFiles) -> Finding {
+/// The certificate of the admin pages, or the warning that their login can be read on its way.
+fn admin(config: &Config) -> Option<Finding> {
+    match &config.admin.transport {
+        AdminTransport::Tls(files) => Some(certificate("admin", files)),
+        AdminTransport::PlainHttp(networks) => {
+            let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "the login travels as plain HTTP in {}: who reads along there can use it; prefer [admin.tls] or a TLS \
+                 proxy",
+                networks.join(", ")
+            );
+            Some(Finding::new("admin", Level::Warning, message))
+        }
+        AdminTransport::Loopback | AdminTransport::BehindProxy(_) => None,
+    }
+}
+
+fn certificate(part: &'static str, files: &TlsFiles) -> Finding {
     let shown = files.certificate.display();
     let CertificateSummary { expires, warning } = match files.check(Clock::system().now()) {
         Ok(summary) => summary,
-        Err(error) => return Finding::new("webhook", Level::Fault, error.to_string()),
+        Err(error) => return Finding::new(part, Level::Fault, error.to_string()),
     };
     let left = expires.since(Clock::system().now());
     if left < 0 {
-        let message = format!("the certificate {shown} expired at {expires}: senders refuse it; renew it");
-        return Finding::new("webhook", Level::Fault, message);
+        let message = format!("the certificate {shown} expired at {expires}: clients refuse it; renew it");
+        return Finding::new(part, Level::Fault, message);
     }
     if let Some(warning) = warning {
         let message = format!(
-            "the certificate {shown} is valid until {expires}, but {warning}; unless all senders have it, configure \
+            "the certificate {shown} is valid until {expires}, but {warning}; unless all clients have it, configure \
              the full chain"
         );
-        return Finding::new("webhook", Level::Warning, message);
+        return Finding::new(part, Level::Warning, message);
     }
     let level = if left < CERTIFICATE_NANOS_MIN { Level::Warning } else { Level::Good };
-    Finding::new("webhook", level, format!("the certificate {shown} is valid until {expires}"))
+    Finding::new(part, level, format!("the certificate {shown} is valid until {expires}"))
 }
 
 fn sources(config: &Config) -> Vec<Finding> {

@@ -2,6 +2,7 @@
 
 use super::descriptors::Descriptors;
 use super::error::StartError;
+use super::fill::Fill;
 use super::parts::Parts;
 use super::passed_sockets::PassedSockets;
 use super::service_manager::{self, Watchdog};
@@ -10,7 +11,7 @@ use super::{commands, journal, sinks, sources, status, upkeep};
 use crate::admin::{Admin, History, Views};
 use crate::base::{Level, Listen, Stop, Tasks};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{AdminTransport, Config};
 use crate::contexts::Contexts;
 use crate::control::Control;
 use crate::coverage::{Coverage, Gap};
@@ -22,7 +23,7 @@ use crate::meters::Meters;
 use crate::query::Store;
 use crate::recent_records::RecentRecords;
 use crate::source::smart_me::WebhookCounters;
-use crate::source::webhook::Webhook;
+use crate::source::webhook::{Listener, Tls, Webhook};
 use crate::source::{Description, Sources};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
@@ -85,25 +86,30 @@ impl Service {
         let webhook = start_webhook(sockets.at(config.webhook.listen), &config, &parts)?;
         let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &counters);
         sources.start().map_err(StartError::because)?;
+        let admin_tls = admin_tls(&config, &parts)?;
         let status_reader = status::StatusReader {
             parts: parts.clone(),
             started,
             tls: webhook.as_ref().and_then(Webhook::tls).cloned(),
+            admin_tls: admin_tls.clone(),
             accepts: webhook.as_ref().map(Webhook::accepts),
+            data_directory: config.data_directory.clone(),
+            fill: Fill::default(),
         };
         let views = views(&status_reader, &metrics, Store::open(&config.sinks));
         let commands = commands::Commands::new(&config, parts.clone());
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
-        tasks.spawn("upkeep", upkeep::run(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
+        tasks.spawn("upkeep", upkeep::run(metrics, parts.clone(), status_reader.fill.clone(), stop.clone()));
         // Before a probe can say that the service is ready: a signal then stops it in order.
         let signals = {
             let _entered = runtime.enter();
             Signals::new().map_err(|error| StartError::because(format!("cannot receive signals: {error}")))?
         };
-        let admin = Admin::start(sockets.at(config.admin.listen), config.admin.hosts.clone(), views)
-            .map_err(StartError::because)?;
+        let listen = sockets.at(config.admin.listen);
+        let admin =
+            Admin::start(listen, &config.admin, admin_tls, views, parts.clock.clone()).map_err(StartError::because)?;
         tracing::info!(
             webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
@@ -239,6 +245,13 @@ fn start_webhook(listen: Listen, config: &Config, parts: &Parts) -> Result<Optio
     let webhook = config.webhook.clone().heads_in(&config.data_directory);
     let started = parts.runtime.block_on(Webhook::start_on(listen, webhook, &parts.ingest, parts.clock.clone()));
     started.map(Some).map_err(StartError::because)
+}
+
+/// Loads the certificate of the admin listener, if it has one.
+fn admin_tls(config: &Config, parts: &Parts) -> Result<Option<Tls>, StartError> {
+    let AdminTransport::Tls(files) = &config.admin.transport else { return Ok(None) };
+    let loaded = parts.runtime.block_on(Tls::load(Listener::Admin, files, parts.clock.clone()));
+    loaded.map(Some).map_err(|error| StartError::because(format!("the admin listener cannot use TLS: {error}")))
 }
 
 /// Ends the process after this time, unless the returned value is dropped before. This loses

@@ -1,17 +1,22 @@
 //! Collects the status page's data from the running parts.
 
+use super::fill::Fill;
 use super::parts::Parts;
+use super::sinks::{COVERAGE, KEEPER};
 use crate::admin::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus, headline,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SilentMeterStatus, SilentStatus, SinkStatus, Status,
+    Troubles, ValueStatus, VolumeStatus, troubles,
 };
-use crate::coverage::Gap as MeasurementGap;
+use crate::coverage::{Gap as MeasurementGap, SilentMeter};
 use crate::deliver::PumpStatus;
 use crate::ingest::{Health, METERS_MAX, RecentReading, SharedMeter, SourceActivity};
-use crate::journal::Share;
+use crate::journal::{Share, Usage};
+use crate::meters::Meters;
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::webhook::{self, Accepts, Tls};
+use crate::source::webhook::{self, Accepts, Listener, Tls};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The maximum number of meters on the page; ingest remembers up to [`METERS_MAX`].
@@ -27,9 +32,13 @@ const DAY_NS: i64 = 86_400 * 1_000_000_000;
 pub(super) struct StatusReader {
     pub(super) parts: Parts,
     pub(super) started: UnixNanos,
+    /// Of the webhook.
     pub(super) tls: Option<Tls>,
+    pub(super) admin_tls: Option<Tls>,
     /// `None` without a webhook.
     pub(super) accepts: Option<Accepts>,
+    pub(super) data_directory: PathBuf,
+    pub(super) fill: Fill,
 }
 
 impl StatusReader {
@@ -46,24 +55,26 @@ impl StatusReader {
         let now = self.parts.clock.now();
         let mut status = Status {
             version: env!("CARGO_PKG_VERSION"),
-            started: self.started.to_string(),
-            now: now.to_string(),
-            headline: Headline::UNKNOWN,
+            started: self.started,
+            now,
+            trouble: Troubles::UNKNOWN,
             clock: ClockStatus { ok: self.parts.ingest.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
-            certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status(), now)),
+            certificates: self.certificates(now),
+            volume: volume_status(&self.data_directory),
             sources: self.parts.sources.descriptions(),
             ingest: self.ingest_status(&recent.sources, now),
             journal: self.journal_status(now),
             sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
             missing: self.gaps_status(),
+            silent: self.silent_status(&recent.sources),
             dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
             meters: MetersStatus {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
                 newest: self.parts.ingest.newest_readings(METERS_SHOWN_MAX).iter().map(meter_status).collect(),
             },
         };
-        status.headline = headline(&status);
+        status.trouble = troubles(&status);
         status
     }
 
@@ -81,18 +92,42 @@ impl StatusReader {
             meters: overview.meters,
             meters_max: overview.meters_max,
             readings_untracked: overview.untracked,
-            newest: overview.newest.iter().map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
+            newest: overview
+                .newest
+                .iter()
+                .map(|(gap, missing)| missing_gap_status(gap, *missing, &self.parts.meters))
+                .collect(),
+        }
+    }
+
+    fn certificates(&self, now: UnixNanos) -> Vec<CertificateStatus> {
+        let listeners = [(Listener::Webhook, &self.tls), (Listener::Admin, &self.admin_tls)];
+        let with_tls = listeners.into_iter().filter_map(|(listener, tls)| Some((listener, tls.as_ref()?)));
+        with_tls.map(|(listener, tls)| certificate_status(listener.label(), tls.status(), now)).collect()
+    }
+
+    /// The silent meters of the sources that this configuration has.
+    fn silent_status(&self, sources: &[SourceActivity]) -> SilentStatus {
+        let silent = self.parts.coverage.silent();
+        let is_known = |meter: &&SilentMeter| sources.iter().any(|source| *source.name == meter.source);
+        let meters: Vec<_> = silent.longest.iter().filter(is_known).collect();
+        SilentStatus {
+            count: silent.count - (silent.longest.len() - meters.len()),
+            meters: meters.into_iter().map(|meter| silent_meter_status(meter, &self.parts.meters)).collect(),
         }
     }
 
     fn journal_status(&self, now: UnixNanos) -> JournalStatus {
         let (usage, gap_records) = (self.parts.journal.usage(), self.parts.journal.gaps());
         let gaps = gap_records.list();
+        let waiting_bytes = waiting_bytes(&self.parts, &usage);
         let of_last_day = gaps.iter().filter(|gap| now.since(gap.at) < DAY_NS).map(|gap| gap.sink.clone());
         let gaps_last_day: BTreeSet<String> = of_last_day.collect();
         JournalStatus {
             bytes: usage.bytes,
             cap_bytes: usage.cap_bytes,
+            waiting_bytes,
+            full_in_seconds: self.fill.full_in_seconds(waiting_bytes, usage.cap_bytes, self.parts.clock.monotonic()),
             segments: usage.segments,
             oldest_sequence: usage.oldest.0,
             next_sequence: usage.next.0,
@@ -103,15 +138,46 @@ impl StatusReader {
     }
 }
 
-fn certificate_status(certificate: webhook::CertificateStatus, now: UnixNanos) -> CertificateStatus {
-    let webhook::CertificateStatus { expires, fault } = certificate;
-    CertificateStatus { expires: expires.to_string(), seconds_left: expires.since(now) / 1_000_000_000, fault }
+/// The bytes that wait for the slowest sink.
+pub(super) fn waiting_bytes(parts: &Parts, usage: &Usage) -> u64 {
+    let waiting = parts.pumps.iter().map(|pump| pump.status()).filter(|pump| pump.lag_records > 0);
+    waiting.map(|pump| pump.kept.bytes).max().unwrap_or_default().min(usage.bytes)
 }
 
-fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {
+fn volume_status(directory: &Path) -> Option<VolumeStatus> {
+    let volume = rustix::fs::statvfs(directory).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+    Some(VolumeStatus {
+        directory: directory.display().to_string(),
+        free_bytes: bytes(volume.f_bavail),
+        size_bytes: bytes(volume.f_blocks),
+    })
+}
+
+fn silent_meter_status(silent: &SilentMeter, meters: &Meters) -> SilentMeterStatus {
+    SilentMeterStatus {
+        meter: silent.meter.to_string(),
+        name: meters.name(silent.meter),
+        source: silent.source.clone(),
+        since: silent.heard.to_string(),
+    }
+}
+
+fn certificate_status(
+    listener: &'static str,
+    certificate: webhook::CertificateStatus,
+    now: UnixNanos,
+) -> CertificateStatus {
+    let webhook::CertificateStatus { expires, fault } = certificate;
+    let seconds_left = expires.since(now) / 1_000_000_000;
+    CertificateStatus { listener, expires: expires.to_string(), seconds_left, fault }
+}
+
+fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64, meters: &Meters) -> MissingGapStatus {
     MissingGapStatus {
         id: gap.id.0,
         meter: gap.meter.to_string(),
+        name: meters.name(gap.meter),
         source: gap.source.clone(),
         from: gap.extent.from().to_string(),
         until: gap.extent.until().to_string(),
@@ -136,6 +202,7 @@ fn ingest_status(source: &SourceActivity, share: Option<&Share>, now: UnixNanos)
         last_received: source.last_received.map(|at| at.to_string()),
         last_reading: source.last_reading.map(|at| at.to_string()),
         last_reading_age_seconds: source.last_reading.map(age),
+        reading_interval_max_seconds: source.reading_interval_max.map(|it| it.as_secs_f64()),
         shared: source.shared.as_ref().map(shared_status),
         held_bytes: share.map_or(0, |share| share.held_bytes),
         held_back: share.is_some_and(|share| share.is_held_back),
@@ -149,6 +216,7 @@ fn shared_status(shared: &SharedMeter) -> SharedStatus {
 fn sink_status(pump: &PumpStatus) -> SinkStatus {
     SinkStatus {
         name: pump.name.to_string(),
+        internal: [KEEPER, COVERAGE].contains(&pump.name.as_str()),
         state: pump.state.label(),
         why: pump.why.clone(),
         since: pump.since.to_string(),

@@ -1,9 +1,11 @@
 //! Periodic work: metric upkeep, gauges of the journal and the process, clock check.
 
 use super::error::StartError;
+use super::fill::Fill;
+use super::parts::Parts;
+use super::status::waiting_bytes;
 use super::telemetry;
 use crate::base::Stop;
-use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::metrics;
 use ::metrics::{Counter, Gauge};
@@ -26,15 +28,16 @@ pub(super) fn recorder() -> Result<Recorder, StartError> {
 }
 
 /// Does the work every second until the stop.
-pub(super) async fn run(recorder: Recorder, ingest: Ingest, journal: Journal, stop: Stop) {
+pub(super) async fn run(recorder: Recorder, parts: Parts, fill: Fill, stop: Stop) {
     let mut gauges = JournalGauges::new();
     let log_counters = LogCounters::new();
     let process = Collector::default();
     process.describe();
     while stop.sleep(INTERVAL).await.is_ok() {
         recorder.run_upkeep();
-        ingest.check();
-        gauges.set(&journal);
+        parts.ingest.check();
+        gauges.set(&parts.journal);
+        fill.note(parts.clock.monotonic(), || waiting_bytes(&parts, &parts.journal.usage()));
         log_counters.set();
         process.collect();
     }

@@ -52,12 +52,13 @@ struct Pair {
 pub(super) fn webhook(mut section: Section<'_>, is_alone: bool) -> (Config, WebhookAccounts) {
     let is_listening = is_alone || section.has("account");
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-    let StringList(networks) = section.get_or("behind_proxy", StringList(Vec::new()));
-    let behind_proxy = networks.iter().filter_map(|text| network(&section, text)).collect();
+    let faults_before = section.fault_count();
+    let behind_proxy = networks(&mut section, "behind_proxy");
+    let has_proxy = !behind_proxy.is_empty() || section.fault_count() > faults_before;
     let tls_section = section.section("tls");
     let has_tls = tls_section.is_present();
     let tls = tls(tls_section);
-    if is_listening && !has_tls && networks.is_empty() && !listen.ip().is_loopback() {
+    if is_listening && !has_tls && !has_proxy && !listen.ip().is_loopback() {
         section.fault(
             "listen",
             format!(
@@ -114,15 +115,19 @@ fn may_follow(fault: &ConfigError) -> bool {
     }
 }
 
-/// Parses a network or a single address.
-fn network(section: &Section<'_>, text: &str) -> Option<IpNet> {
-    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    let wanted =
-        |_| section.fault("behind_proxy", format!("'{text}' is not a network, like \"10.0.0.0/8\" or \"fd00::/8\""));
-    network.map_err(wanted).ok()
+/// A list of networks or single addresses.
+pub(super) fn networks(section: &mut Section<'_>, key: &'static str) -> Vec<IpNet> {
+    let StringList(networks) = section.get_or(key, StringList(Vec::new()));
+    let parsed = networks.iter().filter_map(|text| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let wanted = |_| section.fault(key, format!("'{text}' is not a network, like \"10.0.0.0/8\" or \"fd00::/8\""));
+        network.map_err(wanted).ok()
+    });
+    parsed.collect()
 }
 
-fn tls(mut section: Section<'_>) -> Option<TlsFiles> {
+/// The files of a table `tls`.
+pub(super) fn tls(mut section: Section<'_>) -> Option<TlsFiles> {
     if !section.is_present() {
         return None;
     }

@@ -8,6 +8,7 @@
 //! A meter takes 24 bytes, because there may be a million. Its missing quarter-hours are
 //! in `holes`, because few meters miss any.
 
+use super::longest::{Longest, SILENT_NS_MIN as UNUSUAL_NS_MIN};
 use super::slot::{SLOT_NS, Slot, SlotRange};
 use crate::reading::UnixNanos;
 use crate::wire::SeenReading;
@@ -23,6 +24,8 @@ const FREQUENT_NS: i64 = SLOT_NS / 3;
 const GRID_AFTER_OF_FREQUENT: u8 = 8;
 /// Intervals after which the cadence is known.
 const LEARNED_AFTER: u8 = 10;
+/// Days after that until its longest silence is known: a burst of readings says nothing about the silence after it.
+const KNOWN_DAYS: u8 = 2;
 /// A silence of this many mean intervals is a gap.
 const SILENT_INTERVALS: i64 = 4;
 /// The shortest silence: devices count as offline after it (vendor, "Zähler offline").
@@ -32,6 +35,7 @@ const NEWEST_PART: i64 = 8;
 /// The maximum length of a gap, its newest part: devices store a month.
 const SLOTS_BACK_MAX: i32 = 40 * 96;
 const MILLISECOND_NS: i64 = 1_000_000;
+const DAY_NS: i64 = 86_400_000 * MILLISECOND_NS;
 
 /// The expectations of one meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +47,11 @@ pub(super) struct Meter {
     pub(super) grid: Grid,
     /// The source of its readings.
     pub(super) source: SourceIndex,
-    /// Its readings since the last ones that were not seen, counted up to one more than [`LEARNED_AFTER`].
+    /// Its readings since the last ones that were not seen, counted up to one more than [`LEARNED_AFTER`]; then
+    /// the days on which it was heard, up to [`KNOWN_DAYS`].
     pub(super) readings: u8,
+    /// Its longest silence of late.
+    pub(super) longest: Longest,
 }
 
 const _: () = assert!(size_of::<Meter>() == 24, "the memory of a million meters");
@@ -79,7 +86,8 @@ pub(super) enum Finding {
 
 impl Meter {
     pub(super) fn new(source: SourceIndex, seen: SeenReading) -> Self {
-        let mut meter = Self { heard: seen.at, interval_ms: 0, grid: Grid::Off, source, readings: 1 };
+        let mut meter =
+            Self { heard: seen.at, interval_ms: 0, grid: Grid::Off, source, readings: 1, longest: Longest::default() };
         meter.learn(seen);
         meter
     }
@@ -128,6 +136,16 @@ impl Meter {
         (self.readings > 1).then_some(i64::from(self.interval_ms) * MILLISECOND_NS)
     }
 
+    /// The silence that is unusual for it, once that is known. On the grid it is heard every quarter-hour.
+    pub(super) fn unusual_silence_ns(&self) -> Option<i64> {
+        match self.grid {
+            Grid::On { .. } => Some(UNUSUAL_NS_MIN),
+            Grid::Off | Grid::Learning { .. } => {
+                (self.readings > LEARNED_AFTER + KNOWN_DAYS).then(|| self.longest.unusual_ns())
+            }
+        }
+    }
+
     fn note_distance(&mut self, at: UnixNanos) -> Option<Finding> {
         let before = self.heard;
         let distance = at.since(before);
@@ -135,6 +153,10 @@ impl Meter {
             return None;
         }
         self.heard = at;
+        self.longest.note(before, at);
+        if self.readings > LEARNED_AFTER && before.0.div_euclid(DAY_NS) != at.0.div_euclid(DAY_NS) {
+            self.readings = self.readings.saturating_add(1).min(LEARNED_AFTER + 1 + KNOWN_DAYS);
+        }
         let bound = self.cadence_ns().map(|usual| usual.saturating_mul(SILENT_INTERVALS).max(SILENT_NS_MIN));
         if bound.is_some_and(|bound| distance > bound) {
             return Some(Finding::Silence { from: before, until: at });
@@ -148,7 +170,9 @@ impl Meter {
         };
         // A meter is forgotten before its interval exceeds 32 bits.
         self.interval_ms = u32::try_from(mean).unwrap_or(u32::MAX);
-        self.readings = self.readings.saturating_add(1).min(LEARNED_AFTER + 1);
+        if self.readings <= LEARNED_AFTER {
+            self.readings += 1;
+        }
         None
     }
 

@@ -1,14 +1,15 @@
 //! The binary form of a meter in the coverage file. Numbers are little-endian.
 
+use super::longest::Longest;
 use super::meter::{Grid, Meter, SourceIndex};
 use super::slot::Slot;
 use crate::reading::{MeterId, UnixNanos};
 use uuid::Uuid;
 
-/// Id 16, heard 8, interval 4, slot 4, source 2, readings 1, grid and hits 1.
-pub(super) const METER_BYTES: usize = 36;
+/// Id 16, heard 8, interval 4, slot 4, source 2, readings 1, grid and hits 1, longest silence 1.
+pub(super) const METER_BYTES: usize = 37;
 
-/// The value of the last byte: the hits while learning, or one of these.
+/// The value of the grid: the hits while learning, or one of these.
 const OFF: u8 = 0;
 const ON: u8 = u8::MAX;
 
@@ -26,6 +27,7 @@ pub(super) fn to_bytes(id: MeterId, meter: &Meter) -> [u8; METER_BYTES] {
     bytes[32..34].copy_from_slice(&meter.source.0.to_le_bytes());
     bytes[34] = meter.readings;
     bytes[35] = grid;
+    bytes[36] = meter.longest.0;
     bytes
 }
 
@@ -45,6 +47,7 @@ pub(super) fn from_bytes(bytes: &[u8; METER_BYTES]) -> (MeterId, Meter) {
         grid,
         source: SourceIndex(u16::from_le_bytes(number(&bytes[32..]))),
         readings: bytes[34],
+        longest: Longest(bytes[36]),
     };
     (MeterId::from(Uuid::from_bytes(number(bytes))), meter)
 }
@@ -57,11 +60,11 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_are_read_back_as_they_were(
-            id: u128, heard: i64, interval_ms: u32, slot: i32, source: u16, readings: u8, hits in 1_u8..254,
+            id: u128, heard: i64, interval_ms: u32, slot: i32, source: u16, readings: u8, longest: u8, hits in 1_u8..254,
         ) {
             for grid in [Grid::Off, Grid::Learning { newest: Slot(slot), hits }, Grid::On { next: Slot(slot) }] {
-                let source = SourceIndex(source);
-                let meter = Meter { heard: UnixNanos(heard), interval_ms, grid, source, readings };
+                let (source, longest) = (SourceIndex(source), Longest(longest));
+                let meter = Meter { heard: UnixNanos(heard), interval_ms, grid, source, readings, longest };
                 let id = MeterId::from(Uuid::from_u128(id));
                 prop_assert_eq!(from_bytes(&to_bytes(id, &meter)), (id, meter));
             }

@@ -391,6 +391,61 @@ fn the_first_readings_of_a_frequent_meter_do_not_put_it_on_the_grid_by_chance() 
 }
 
 #[test]
+fn a_meter_is_silent_by_its_own_interval_and_not_before_that_is_known() {
+    const HOUR: i64 = 60 * MINUTE_NS;
+    let fixture = fixture();
+    // Its midnight is UTC, so the meter that sends by day is heard on no midnight.
+    let start = slot(64);
+    let send = |number, minutes: i64, has_counter| {
+        let at = start.saturating_add(minutes * MINUTE_NS);
+        let seen = SeenReading { meter: meter(number), at, has_counter, is_repair: false, is_row: false };
+        fixture.coverage.note("home", at, [seen].into_iter());
+    };
+    let days = 5 * 24 * 60;
+    for minute in 0..=days {
+        let by_day = (6 * 60..18 * 60).contains(&(minute % (24 * 60)));
+        let sends = [minute % 15 == 0, minute % 60 == 7, by_day && minute % 11 == 3, true, minute > days - 30];
+        (1..).zip(sends).filter(|(_, sends)| *sends).for_each(|(number, _)| send(number, minute, number == 1));
+    }
+    let silent = |fixture: &Fixture, hours: i64| {
+        let end = start.saturating_add(days * MINUTE_NS);
+        fixture.coverage.judge(end.saturating_add(hours * (HOUR + MINUTE_NS)));
+        let silent = fixture.coverage.silent();
+        assert_eq!(silent.count, silent.longest.len());
+        let mut numbers: Vec<_> = silent.longest.iter().map(|silent| silent.meter.uuid().as_u128()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    assert_eq!(silent(&fixture, 0), [0_u128; 0]);
+    assert_eq!(silent(&fixture, 1), [1, 4], "the quarter-hourly one and the one of every minute");
+    assert_eq!(silent(&fixture, 3), [1, 2, 4], "and the hourly one");
+    assert_eq!(silent(&fixture, 12), [1, 2, 4], "the one that sends by day is silent every night");
+    assert_eq!(silent(&fixture, 48), [1, 2, 3, 4], "the new one is not known yet");
+    let fixture = fixture.again();
+    assert_eq!(silent(&fixture, 48), [0_u128; 0], "the time without the service does not count");
+    assert_eq!(silent(&fixture, 50), [1, 4]);
+}
+
+#[test]
+fn of_many_silent_meters_those_silent_for_longest_are_named_and_all_are_counted() {
+    let fixture = fixture();
+    let meters = 3 * SILENT_SHOWN_MAX as u128;
+    let seen =
+        |number, meter| SeenReading { meter, at: slot(number), has_counter: true, is_repair: false, is_row: false };
+    for number in 0..5 {
+        fixture.coverage.note("home", slot(number), (1..=meters).map(|id| seen(number, meter(id))));
+    }
+    fixture.coverage.note("home", slot(5), (3..=meters).map(|id| seen(5, meter(id))));
+    fixture.coverage.judge(slot(6));
+    fixture.coverage.judge(slot(50));
+    let silent = fixture.coverage.silent();
+    assert_eq!((silent.count, silent.longest.len()), (3 * SILENT_SHOWN_MAX, SILENT_SHOWN_MAX));
+    assert_eq!(silent.longest[..2].iter().map(|it| it.meter).collect::<Vec<_>>(), [meter(1), meter(2)]);
+    assert_eq!((silent.longest[0].heard, silent.longest[2].heard), (slot(4), slot(5)));
+    assert_eq!(silent.longest[0].source, "home");
+}
+
+#[test]
 fn the_overview_waits_for_no_lock() {
     let fixture = fixture();
     (0..4).for_each(|number| fixture.sends(number));

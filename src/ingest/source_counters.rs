@@ -35,6 +35,8 @@ pub struct SourceActivity {
     pub last_received: Option<UnixNanos>,
     /// The newest time of measurement, at most its receive time.
     pub last_reading: Option<UnixNanos>,
+    /// The longest time between two readings, once it is known.
+    pub reading_interval_max: Option<Duration>,
     /// The last meter that another source had sent before.
     pub shared: Option<SharedMeter>,
 }
@@ -237,6 +239,10 @@ impl SourceCounters {
 
     pub(super) fn activity(&self, elapsed: Duration) -> SourceActivity {
         let totals = &self.totals;
+        let (last_reading, reading_interval_max) = {
+            let newest = totals.newest.lock();
+            (newest.at(), newest.longest_interval())
+        };
         let last_received = totals.last_received.load(Ordering::Relaxed);
         SourceActivity {
             name: Arc::clone(&self.name),
@@ -248,7 +254,8 @@ impl SourceCounters {
             readings_per_second: totals.readings_rate.per_second(elapsed),
             shared: totals.last_shared.lock().clone(),
             last_received: (last_received != NEVER).then_some(UnixNanos(last_received)),
-            last_reading: totals.newest.lock().at(),
+            last_reading,
+            reading_interval_max,
         }
     }
 }

@@ -40,6 +40,7 @@ mod heads;
 mod in_flight;
 mod inflate;
 mod listener;
+mod login_budgets;
 mod logins;
 mod malformed;
 mod permits;
@@ -56,7 +57,11 @@ pub use access::AuthCounts;
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
 pub use credentials::{Credentials, Pairs};
+pub use forwarded::client as client_address;
 pub use heads::{HEADS_FILE, Head, read_heads};
+pub use login_budgets::LoginBudgets;
 pub use running::Webhook;
 pub use server_state::StartError;
-pub use tls::{CertificateStatus, CertificateSummary, ChainFault, Tls, TlsError, TlsFiles};
+pub use tls::{
+    CertificateStatus, CertificateSummary, ChainFault, Listener, Tls, TlsError, TlsFiles, watch as watch_certificate,
+};

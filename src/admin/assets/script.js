@@ -47,6 +47,7 @@ async function refresh() {
     document.querySelector('header nav').replaceWith(page.querySelector('header nav'));
     document.title = page.title;
     times();
+    copies();
   } catch {
     state.className = 'state bad';
     state.textContent = '▲ This page cannot reach meterline';
@@ -78,8 +79,19 @@ function follow() {
     times();
   };
 }
+// The commands of Trouble can be copied.
+function copies(root = document) {
+  for (const button of root.querySelectorAll('button[data-copy]')) button.hidden = !navigator.clipboard;
+}
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-copy]');
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.textContent = 'Copied';
+});
 
 times();
+copies();
 setInterval(times, 1000);
 follow();
 const waits = [...document.querySelectorAll('[data-refresh]')].map((part) => Number(part.dataset.refresh));

@@ -41,8 +41,8 @@ fn the_state_is_a_mark_and_words_in_the_head_and_in_the_title_of_each_view() {
         let mut status = status();
         status.sinks[0].state = "blocked";
         status.dead_letters.open.insert("set-aside".to_owned(), 3);
-        status.headline = crate::admin::headline(&status);
-        assert_eq!(status.headline.level, Level::Fault);
+        status.trouble = crate::admin::troubles(&status);
+        assert_eq!(status.trouble.level, Level::Fault);
         status
     });
     for path in VIEWS {

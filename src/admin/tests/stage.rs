@@ -1,7 +1,9 @@
 //! The listener with real ingest and real descriptions, and a client for its pages.
 
 use crate::admin::{Admin, History, Status, Views};
+use crate::base::Listen;
 use crate::clock::Clock;
+use crate::config::{self, AdminLogin, AdminTransport};
 use crate::coverage::Coverage;
 use crate::ingest::{Entrance, Ingest, SourceOptions};
 use crate::journal::{Journal, Options};
@@ -67,7 +69,10 @@ impl Stage {
         let (views, directory) = views(status);
         let entrance = views.ingest.source("building", SourceOptions::default()).unwrap();
         let (clock, meters) = (views.clock.clone(), views.meters.clone());
-        let admin = Admin::start(SocketAddr::from(([127, 0, 0, 1], 0)), Vec::new(), views).unwrap();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (hosts, login) = (Vec::new(), AdminLogin::default());
+        let config = config::Admin { listen, hosts, login, transport: AdminTransport::Loopback };
+        let admin = Admin::start(Listen::Bind(listen), &config, None, views, clock.clone()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { clock, entrance, meters, admin, runtime, _directory: directory }
     }

@@ -12,7 +12,8 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The client address of a request: going back from the peer, the first address that is not
 /// a trusted proxy. Addresses before it may be forged.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+#[must_use]
+pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut client = peer.to_canonical();
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();

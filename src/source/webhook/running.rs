@@ -7,7 +7,7 @@ use super::credentials::Pairs;
 use super::heads::HeadLog;
 use super::listener::listen;
 use super::server_state::{Phase, ServerState, StartError};
-use super::tls::{self, Tls};
+use super::tls::{self, Listener, Tls};
 use crate::base::Listen;
 use crate::clock::Clock;
 use crate::ingest::Ingest;
@@ -65,7 +65,7 @@ impl Webhook {
             return Err(fault.into());
         }
         let tls = match &config.tls {
-            Some(files) => Some(Tls::load(files, clock.clone()).await?),
+            Some(files) => Some(Tls::load(Listener::Webhook, files, clock.clone()).await?),
             None => None,
         };
         let failed = |error| StartError::Listen(config.listen, error);

@@ -1,4 +1,4 @@
-//! TLS of the webhook: the certificate in use, and its reload without a restart.
+//! TLS of a listener, the webhook or the admin pages: the certificate in use, and its reload without a restart.
 //!
 //! Both files are read every [`CHECK_EVERY`]: they are small, and contents show a change
 //! more reliably than modification times. An unusable pair (half written, wrong key, no
@@ -35,10 +35,36 @@ use tokio_rustls::server::TlsStream;
 const CHECK_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(2) };
 /// The maximum time for a read of the files.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// HTTP/2 is preferred; the client may choose.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// The webhook's certificate and TLS acceptor. Clones share them.
+/// A listener with TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    /// The webhook.
+    Webhook,
+    /// The admin pages.
+    Admin,
+}
+
+impl Listener {
+    /// The name in logs and pages.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Admin => "admin listener",
+        }
+    }
+
+    /// The protocols, the preferred one first; the client may choose.
+    fn protocols(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Webhook => &[b"h2", b"http/1.1"],
+            Self::Admin => &[b"http/1.1"],
+        }
+    }
+}
+
+/// The certificate and TLS acceptor of a listener. Clones share them.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
@@ -55,13 +81,33 @@ pub struct CertificateStatus {
 }
 
 struct CertificateState {
+    listener: Listener,
     files: TlsFiles,
     loaded: Mutex<LoadedPair>,
+    clock: Clock,
+    series: Option<CertificateSeries>,
+}
+
+/// The metrics of the webhook's certificate. That of the admin listener is on its own page.
+struct CertificateSeries {
     reloaded: Counter,
     refused: Counter,
-    clock: Clock,
     expires: Gauge,
     current: Gauge,
+}
+
+impl CertificateSeries {
+    fn new() -> Self {
+        let reloads = |outcome: &str| {
+            metrics::counter("meterline_webhook_certificate_reloads_total", &[("outcome", outcome.to_owned())])
+        };
+        Self {
+            reloaded: reloads("loaded"),
+            refused: reloads("refused"),
+            expires: metrics::gauge("meterline_webhook_certificate_expiry_timestamp_seconds", &[]),
+            current: metrics::gauge("meterline_webhook_certificate_current", &[]),
+        }
+    }
 }
 
 /// The pair in use and the result of the last check.
@@ -85,25 +131,20 @@ impl Tls {
     ///
     /// # Errors
     /// [`TlsError`] when they cannot be used, or not be read in time.
-    pub(super) async fn load(files: &TlsFiles, clock: Clock) -> Result<Self, TlsError> {
+    pub async fn load(listener: Listener, files: &TlsFiles, clock: Clock) -> Result<Self, TlsError> {
         let (read, now) = (files.clone(), clock.now());
         let loading = tokio::task::spawn_blocking(move || read.load(now));
         let (contents, pair) = match timeout(READ_TIMEOUT, loading).await {
             Ok(Ok(loaded)) => loaded?,
             _ => return Err(slow(files)),
         };
-        warn(files, &pair);
-        let reloads = |outcome: &str| {
-            metrics::counter("meterline_webhook_certificate_reloads_total", &[("outcome", outcome.to_owned())])
-        };
+        warn(listener, files, &pair);
         let state = Arc::new(CertificateState {
+            listener,
             files: files.clone(),
             loaded: Mutex::new(LoadedPair { pair, digest: Some(contents.digest()), fault: None }),
-            reloaded: reloads("loaded"),
-            refused: reloads("refused"),
             clock,
-            expires: metrics::gauge("meterline_webhook_certificate_expiry_timestamp_seconds", &[]),
-            current: metrics::gauge("meterline_webhook_certificate_current", &[]),
+            series: (listener == Listener::Webhook).then(CertificateSeries::new),
         });
         state.show(&state.loaded());
         let mut config = ServerConfig::builder_with_provider(pair::provider())
@@ -111,12 +152,15 @@ impl Tls {
             .map_err(TlsError::Protocol)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&state) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        config.alpn_protocols = listener.protocols().iter().map(|protocol| protocol.to_vec()).collect();
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), state })
     }
 
     /// Does the handshake of a connection.
-    pub(super) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    ///
+    /// # Errors
+    /// When the client does not speak TLS, or does not accept the certificate.
+    pub async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(socket).await
     }
 
@@ -128,10 +172,10 @@ impl Tls {
 }
 
 /// Logs the warning of a pair that comes into use.
-fn warn(files: &TlsFiles, pair: &Pair) {
+fn warn(listener: Listener, files: &TlsFiles, pair: &Pair) {
     if let Some(warning) = pair.summary.warning {
-        tracing::warn!(certificate = %files.certificate.display(), warning,
-            "some clients may be unable to verify the webhook's certificate; unless they have its issuer, \
+        tracing::warn!(listener = listener.label(), certificate = %files.certificate.display(), warning,
+            "some clients may be unable to verify the certificate; unless they have its issuer, \
              configure the full chain");
     }
 }
@@ -142,7 +186,7 @@ fn slow(files: &TlsFiles) -> TlsError {
 
 /// Checks the files until `stop` changes. A read that hangs is shown, and no second one begins
 /// meanwhile.
-pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
+pub async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
     loop {
         tokio::select! {
             () = sleep(CHECK_EVERY) => {}
@@ -159,7 +203,7 @@ pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
             }
         };
         if let Err(error) = ended {
-            tracing::error!(%error, "the check of the webhook's certificate failed; it will retry");
+            tracing::error!(%error, "the check of a certificate failed; it will retry");
         }
     }
 }
@@ -190,10 +234,12 @@ impl CertificateState {
     }
 
     fn replace(&self, loaded: &mut LoadedPair, pair: Pair) {
-        tracing::info!(certificate = %self.files.certificate.display(), expires = %pair.summary.expires,
-            "the webhook's certificate changed; new connections get the new one");
-        warn(&self.files, &pair);
-        self.reloaded.increment(1);
+        tracing::info!(listener = self.listener.label(), certificate = %self.files.certificate.display(),
+            expires = %pair.summary.expires, "the certificate changed; new connections get the new one");
+        warn(self.listener, &self.files, &pair);
+        if let Some(series) = &self.series {
+            series.reloaded.increment(1);
+        }
         loaded.pair = pair;
         loaded.fault = None;
     }
@@ -204,16 +250,19 @@ impl CertificateState {
         if loaded.fault == fault {
             return;
         }
-        tracing::warn!(%error, expires = %loaded.pair.summary.expires,
-            "the webhook's new certificate cannot be used; the old one stays in use");
-        self.refused.increment(1);
+        tracing::warn!(listener = self.listener.label(), %error, expires = %loaded.pair.summary.expires,
+            "the new certificate cannot be used; the old one stays in use");
+        if let Some(series) = &self.series {
+            series.refused.increment(1);
+        }
         loaded.fault = fault;
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds since 1970 stay far below 2^53")]
     fn show(&self, loaded: &LoadedPair) {
-        self.expires.set((loaded.pair.summary.expires.0 / 1_000_000_000) as f64);
-        self.current.set(if loaded.fault.is_none() { 1.0 } else { 0.0 });
+        let Some(series) = &self.series else { return };
+        series.expires.set((loaded.pair.summary.expires.0 / 1_000_000_000) as f64);
+        series.current.set(if loaded.fault.is_none() { 1.0 } else { 0.0 });
     }
 
     fn loaded(&self) -> MutexGuard<'_, LoadedPair> {

@@ -158,6 +158,6 @@ async fn many_guesses_on_many_connections_switch_no_delay_off() {
     for guess in guesses {
         answered += u32::from(guess.await.unwrap());
     }
-    assert!(answered <= logins::FAILURES_MAX, "{answered} guesses were answered without a delay");
+    assert!(answered <= login_budgets::FAILURES_MAX, "{answered} guesses were answered without a delay");
     assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200, "the right password waits for nothing");
 }

@@ -134,7 +134,7 @@ async fn a_stop_waits_for_no_incomplete_head() {
 async fn a_stop_waits_for_no_delayed_guesser() {
     let fixture = patient().await;
     let guess = format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 0\r\n\r\n", authorization("wrong"));
-    for _ in 0..logins::FAILURES_MAX {
+    for _ in 0..login_budgets::FAILURES_MAX {
         assert_eq!(fixture.ask(guess.as_bytes()).await.status, 401);
     }
     let mut guesser = fixture.connect().await;

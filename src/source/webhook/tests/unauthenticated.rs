@@ -70,7 +70,7 @@ async fn a_guesser_waits_and_the_right_password_from_the_same_address_does_not()
     let _counting = ::metrics::set_default_local_recorder(&recorder);
     let metrics = recorder.handle();
     let fixture = fixture().await;
-    for _ in 0..logins::FAILURES_MAX {
+    for _ in 0..login_budgets::FAILURES_MAX {
         assert_eq!(fixture.ask(&guess("")).await.status, 401);
     }
     let nothing = format!("POST {PATH} HTTP/1.1\r\nHost: meterline\r\nContent-Length: 0\r\n\r\n");
@@ -97,14 +97,14 @@ async fn behind_a_proxy_the_budget_is_the_forwarded_addresss() {
     let metrics = recorder.handle();
     let fixture = fixture_with(|config| config.behind_proxy = vec!["127.0.0.0/8".parse().unwrap()]).await;
     for address in ["198.51.100.1", "198.51.100.2"] {
-        for _ in 0..logins::FAILURES_MAX {
+        for _ in 0..login_budgets::FAILURES_MAX {
             let lines = format!("X-Forwarded-For: 192.0.2.1, {address}\r\n");
             assert_eq!(fixture.ask(&guess(&lines)).await.status, 401);
         }
     }
     assert_eq!(late(&metrics), 0, "two budgets");
     let direct = fixture_with(|_| {}).await;
-    for number in 0..logins::FAILURES_MAX {
+    for number in 0..login_budgets::FAILURES_MAX {
         let lines = format!("X-Forwarded-For: 198.51.100.{number}\r\n");
         assert_eq!(direct.ask(&guess(&lines)).await.status, 401);
     }

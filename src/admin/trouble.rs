@@ -1,0 +1,31 @@
+//! Trouble: the one list of everything that needs a person, worst first. The head of every page is
+//! green only while it is empty.
+//!
+//! Pure: from the other contents of a [`Status`] to the list. It knows no type of source or sink: a source and a sink
+//! describe themselves in the status. Bound: [`SHOWN_MAX`] entries; the others are counted.
+
+mod data;
+mod flow;
+mod kind;
+mod list;
+mod machine;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use kind::Kind;
+pub use list::{SHOWN_MAX, Trouble, Troubles};
+
+use super::status::Status;
+use list::Found;
+
+/// The list of these contents.
+#[must_use]
+pub fn troubles(status: &Status) -> Troubles {
+    let mut found = Found::default();
+    machine::add(&mut found, status);
+    sources::add(&mut found, status);
+    flow::add(&mut found, status);
+    data::add(&mut found, status);
+    Troubles::new(found)
+}
