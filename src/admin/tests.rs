@@ -11,14 +11,14 @@ pub(super) use stage::views;
 
 use super::{
     ClockStatus, DeadLetterStatus, JournalStatus, MetersStatus, MissingStatus, SilentStatus, SinkStatus, Status,
-    Troubles,
+    Troubles, troubles,
 };
 use crate::reading::UnixNanos;
 use std::collections::BTreeMap;
 
 /// The contents of a service that works, with two sinks.
 pub(super) fn status() -> Status {
-    Status {
+    let status = Status {
         version: "0",
         started: UnixNanos(0),
         now: UnixNanos(0),
@@ -53,7 +53,8 @@ pub(super) fn status() -> Status {
         silent: SilentStatus::default(),
         dead_letters: DeadLetterStatus::default(),
         meters: MetersStatus { shown_max: 0, newest: Vec::new() },
-    }
+    };
+    Status { trouble: troubles(&status), ..status }
 }
 
 fn sink(name: &str) -> SinkStatus {

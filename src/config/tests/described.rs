@@ -65,7 +65,15 @@ fn every_key_that_a_complete_file_may_have_is_described_with_its_meaning() {
 #[test]
 fn a_default_of_the_code_is_the_one_that_the_example_shows() {
     // In these lines the example shows another value, and says so.
-    let others = ["behind_proxy", "hosts", "inspect", "locations", "poll_values", "account_connections_max"];
+    let others = [
+        "behind_proxy",
+        "plain_http_networks",
+        "hosts",
+        "inspect",
+        "locations",
+        "poll_values",
+        "account_connections_max",
+    ];
     let (meanings, mut different) = (Meanings::of(EXAMPLE), Vec::new());
     for key in keys() {
         let Some(shown) = meanings.key(&key.table, key.name) else { continue };
