@@ -88,7 +88,7 @@ struct CertificateState {
     series: Option<CertificateSeries>,
 }
 
-/// The metrics of the webhook's certificate. That of the admin listener is on its own page.
+/// The metrics of the certificate of the webhook. Trouble shows the one of the admin listener.
 struct CertificateSeries {
     reloaded: Counter,
     refused: Counter,
