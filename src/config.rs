@@ -14,6 +14,8 @@ mod example;
 mod fault;
 mod journal;
 mod json;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod keys;
 mod ksem;
 mod metering_points;

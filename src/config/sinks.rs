@@ -1,9 +1,9 @@
 //! `[sink.*]`: the sinks. Without any, the embedded SQLite store is used.
 
-#[cfg(any(feature = "questdb", feature = "kafka"))]
+#[cfg(feature = "questdb")]
 use super::ca_file::ca_file;
 use super::journal::Journal;
-#[cfg(any(feature = "questdb", feature = "kafka"))]
+#[cfg(feature = "questdb")]
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
 use super::value::Bytes;
@@ -74,7 +74,7 @@ pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path, journal: &J
         #[cfg(feature = "questdb")]
         questdb: questdb(questdb_section),
         #[cfg(feature = "kafka")]
-        kafka: kafka(kafka_section),
+        kafka: super::kafka::kafka(kafka_section),
     };
     #[cfg(not(feature = "sqlite"))]
     {
@@ -205,80 +205,4 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     sink.linger = linger.unwrap_or(sink.linger);
     sink.request_timeout = request_timeout.unwrap_or(sink.request_timeout);
     Some(QuestDb { sink, partition })
-}
-
-#[cfg(feature = "kafka")]
-fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
-    use crate::sink::kafka::{Compression, Config};
-
-    if !section.is_present() {
-        return None;
-    }
-    let brokers = section.required::<String>("brokers", "\"127.0.0.1:9092\"");
-    let topic = section.get_or("topic", "meterline.readings".to_owned());
-    let mut config = Config::new(brokers.clone().unwrap_or_default(), topic);
-    // An empty name disables the topic.
-    config.meters_topic = section
-        .get("meters_topic")
-        .map_or(config.meters_topic, |topic: String| Some(topic).filter(|it| !it.is_empty()));
-    if config.meters_topic.as_ref() == Some(&config.topic) {
-        section.fault("meters_topic", "must not be the topic of the readings, because it is compacted");
-    }
-    let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
-    config.compression = section.choice("compression", &compressions, config.compression);
-    config.partitions = small(section.number_between("partitions", config.partitions.into(), 1..=10_000));
-    config.replication = small(section.number_between("replication", config.replication.into(), 1..=100));
-    config.retention = section.get("retention").or(config.retention);
-    config.linger = section.get_or("linger", config.linger);
-    config.queue_bytes_max = section.get::<Bytes>("queue_max").map_or(config.queue_bytes_max, |bytes| bytes.0);
-    if config.queue_bytes_max < Config::QUEUE_BYTES_LEAST {
-        section.fault(
-            "queue_max",
-            format!("must be at least {} bytes: the largest message and one more", Config::QUEUE_BYTES_LEAST),
-        );
-    }
-    let queue_messages_max = usize::try_from(config.queue_messages_max).unwrap_or(usize::MAX);
-    let queue_messages_max = section.number_between("queue_messages_max", queue_messages_max, 1..=1_000_000);
-    config.queue_messages_max = u32::try_from(queue_messages_max).unwrap_or(u32::MAX);
-    (config.tls, config.sasl) = security(&mut section);
-    section.finish();
-    brokers.map(|_| config)
-}
-
-#[cfg(feature = "kafka")]
-fn small(number: usize) -> u16 {
-    u16::try_from(number).unwrap_or(u16::MAX)
-}
-
-#[cfg(feature = "kafka")]
-fn security(section: &mut Section<'_>) -> (Option<crate::sink::kafka::Tls>, Option<crate::sink::kafka::Sasl>) {
-    use crate::sink::kafka::{Sasl, SaslMechanism, Tls};
-
-    let choices = [
-        ("plaintext", (false, false)),
-        ("tls", (true, false)),
-        ("sasl_plaintext", (false, true)),
-        ("sasl_tls", (true, true)),
-    ];
-    let (with_tls, with_sasl) = section.choice("security", &choices, (false, false));
-    let mechanisms = SaslMechanism::ALL.map(|mechanism| (mechanism.name(), mechanism));
-    let mechanism = section.choice("sasl_mechanism", &mechanisms, SaslMechanism::ScramSha512);
-    let faults_before = section.fault_count();
-    let username: Option<String> = section.get("username");
-    let password = secret(section, PASSWORD);
-    let ca_location = ca_file(section).map(|file| file.path().to_owned());
-    let sasl = match (with_sasl, username, password) {
-        _ if section.fault_count() > faults_before => None,
-        (true, Some(username), Some(password)) => Some(Sasl { mechanism, username, password }),
-        (true, _, _) => {
-            section.fault("security", "SASL needs username and password_file; add them");
-            None
-        }
-        (false, None, None) => None,
-        (false, _, _) => {
-            section.fault("security", "must be sasl_plaintext or sasl_tls if username or a password is given");
-            None
-        }
-    };
-    (with_tls.then_some(Tls { ca_location }), sasl)
 }

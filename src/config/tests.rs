@@ -289,6 +289,33 @@ fn descriptions_of_meters_have_a_table_and_a_topic_of_their_own() {
     assert_eq!(found.iter().filter(|fault| fault.contains("must not be the t")).count(), 2, "{found:?}");
 }
 
+#[cfg(feature = "kafka")]
+#[test]
+fn the_values_of_kafka_have_a_format_and_the_ids_of_their_schemas_or_none() {
+    use crate::sink::kafka::Format;
+
+    let table = |lines: &str| format!("[sink.kafka]\nbrokers = \"k:9092\"\n{lines}\n");
+    let kafka = |lines: &str| config(&table(lines)).sinks.kafka.unwrap();
+    let plain = kafka("");
+    assert_eq!((plain.format, plain.schema_id, plain.meters_schema_id), (Format::Protobuf, None, None));
+    let framed = kafka("format = \"json\"\nschema_id = 7\nmeters_schema_id = 2147483647");
+    assert_eq!(
+        (framed.format, framed.schema_id, framed.meters_schema_id),
+        (Format::Json, Some(7), Some(2_147_483_647))
+    );
+    assert_eq!(kafka("schema_id = 7\nmeters_topic = \"\"").schema_id, Some(7));
+    for (lines, word) in [
+        ("format = \"avro\"", "format"),
+        ("schema_id = 7", "meters_schema_id"),
+        ("meters_schema_id = 7", "schema_id"),
+        ("schema_id = 0\nmeters_schema_id = 1", "from 1 to"),
+        ("schema_id = 2147483648\nmeters_schema_id = 1", "from 1 to"),
+    ] {
+        let found = faults(&table(lines));
+        assert!(found.iter().any(|fault| fault.contains(word)), "{lines}: {found:?}");
+    }
+}
+
 #[test]
 fn a_client_with_a_token_key_file_is_for_the_login_of_a_user() {
     let directory = tempfile::tempdir().unwrap();

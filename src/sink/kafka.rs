@@ -3,7 +3,8 @@
 //! Does not know sources, the pump or other sinks.
 //!
 //! - A record's key is the meter's UUID as text, its partition Java's murmur2 of
-//!   that key, its value `meterline.v1.Reading`, its timestamp the receive time.
+//!   that key, its value `meterline.v1.Reading` in protobuf or JSON, its timestamp the
+//!   receive time.
 //!   A reading without a deliverable value makes no record, as it makes no row.
 //! - Meter descriptions go to a compacted topic of their own with the same keys and as
 //!   many partitions: one `meterline.v1.Meter` message per version. Losses in that topic
@@ -20,8 +21,8 @@
 //!   go back, and after interruptions; the sink then goes back to its newest intact
 //!   checkpoint (`confirmed`).
 //! - The topic's settings are compared at every start of a producer and every few minutes.
-//!   One with which the topic would lose acknowledged records, or more partitions than at the
-//!   beginning, blocks the sink; others are warnings (`topic`).
+//!   One with which the topic would lose acknowledged records, more partitions than at the
+//!   beginning, or another format of the values blocks the sink; others are warnings (`topic`).
 //! - A producer's acknowledgements, errors and log lines are handled on the pump's
 //!   thread, by `take` and `settle`.
 //! - While no broker is reachable the sink is not running: it reports the failure after a
@@ -44,8 +45,10 @@ mod in_flight;
 mod migrate;
 mod read_back;
 mod topic;
+mod value;
 
 pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};
 pub use deliver::Kafka;
 pub use migrate::{MigrateError, migrate};
+pub use value::Format;

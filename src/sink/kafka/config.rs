@@ -3,6 +3,7 @@
 //! Invariant: a secret leaves its [`Secret`] only to enter the library.
 
 use super::client_log::ClientLog;
+use super::value::{Format, ValueEncoder};
 use crate::secret::Secret;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -36,6 +37,12 @@ pub struct Config {
     pub meters_topic: Option<String>,
     /// Whether `topic` is the compacted one, which keeps the newest record of every key.
     pub(super) compacts: bool,
+    /// The format of the values. Never changed for a topic that has records.
+    pub format: Format,
+    /// The id of the readings' schema in a schema registry, which then precedes each value.
+    pub schema_id: Option<u32>,
+    /// The same for the topic of meters.
+    pub meters_schema_id: Option<u32>,
     /// Encryption of the connections; `None` is plain text.
     pub tls: Option<Tls>,
     /// The credentials; `None` where the brokers need none.
@@ -64,7 +71,7 @@ impl Config {
     /// Bytes of the smallest queue: two messages of the largest size.
     pub const QUEUE_BYTES_LEAST: u64 = 2_000_000;
 
-    /// The defaults: meters to `TOPIC-meters`, plain text, zstd, a queue of 20,000 messages
+    /// The defaults: meters to `TOPIC-meters`, bare protobuf, plain text, zstd, a queue of 20,000 messages
     /// or 16 MiB, 12 partitions with one replica each, retention of a week.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         let topic = topic.into();
@@ -73,6 +80,9 @@ impl Config {
             meters_topic: Some(format!("{topic}-meters")),
             topic,
             compacts: false,
+            format: Format::Protobuf,
+            schema_id: None,
+            meters_schema_id: None,
             tls: None,
             sasl: None,
             compression: Compression::Zstd,
@@ -90,7 +100,13 @@ impl Config {
     /// The configuration for the topic of meters, if there is one.
     pub(super) fn of_meters(&self) -> Option<Self> {
         let topic = self.meters_topic.clone()?;
-        Some(Self { topic, meters_topic: None, compacts: true, ..self.clone() })
+        let schema_id = self.meters_schema_id;
+        Some(Self { topic, meters_topic: None, compacts: true, schema_id, ..self.clone() })
+    }
+
+    /// How messages become values of this topic.
+    pub(super) fn values(&self) -> ValueEncoder {
+        ValueEncoder { format: self.format, schema_id: self.schema_id }
     }
 
     /// The required settings of the topic.

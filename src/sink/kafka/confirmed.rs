@@ -54,22 +54,22 @@ impl ConfirmedStates {
 
     /// Makes a checkpoint. A failure does not stop the sink: it only means more repeats
     /// after a crash.
-    pub(super) fn add(&mut self, state: &ConfirmedState, topic: &str, now: UnixNanos) {
+    pub(super) fn add(&mut self, state: &ConfirmedState, config: &Config, now: UnixNanos) {
         let position = self.journal.position(state.next);
-        let mark = format!("{} {} {topic}", state.acked, self.partitions);
+        let mark = format!("{} {} {} {}", state.acked, self.partitions, config.values().name(), config.topic);
         if let Err(error) = self.checkpoints.add(Checkpoint { position, confirmed: now, mark }) {
             tracing::warn!(%error, "the Kafka sink's checkpoint cannot be stored; retrying");
         }
     }
 
     /// Checks that the topic, which has this many partitions now, still has everything
-    /// confirmed below `next`, and that no meter would move to another partition. Returns the
-    /// acknowledged offsets for a new producer.
+    /// confirmed below `next`, that no meter would move to another partition, and that the topic
+    /// would not get values of two formats. Returns the acknowledged offsets for a new producer.
     ///
     /// # Errors
     /// [`SinkError::lost`] after a loss: call again with the named record, once that is the
-    /// durable cursor. A blocked error when the topic got more partitions. Any other error
-    /// when the brokers do not answer.
+    /// durable cursor. A blocked error when the topic got more partitions or the format changed.
+    /// Any other error when the brokers do not answer.
     pub(super) fn recover(
         &mut self,
         next: Sequence,
@@ -101,14 +101,19 @@ impl ConfirmedStates {
             }
         };
         self.keep(kept)?;
-        if let Some(before) = self.known_partitions(&config.topic).filter(|&before| partitions > before) {
-            return Err(fault::of_more_partitions(config, before, partitions));
+        if let Some(known) = self.newest_mark(&config.topic) {
+            if partitions > known.partitions {
+                return Err(fault::of_more_partitions(config, known.partitions, partitions));
+            }
+            if known.format != config.values().name() {
+                return Err(fault::of_another_format(config, &known.format));
+            }
         }
         self.partitions = partitions;
         let acked = kept.checked_sub(1).map(|newest| states[newest].acked.clone()).unwrap_or_default();
         if self.checkpoints.all().is_empty() {
             // The lowest position to go back to: nothing is known about earlier records.
-            self.add(&ConfirmedState { next, acked: acked.clone() }, &config.topic, clock.now());
+            self.add(&ConfirmedState { next, acked: acked.clone() }, config, clock.now());
         }
         Ok(acked)
     }
@@ -156,10 +161,10 @@ impl ConfirmedStates {
         Ok(states)
     }
 
-    /// The topic's partitions when it last acknowledged records; `None` before the first.
-    fn known_partitions(&self, topic: &str) -> Option<usize> {
-        let marks = self.checkpoints.all().iter().rev().filter_map(|checkpoint| parse(&checkpoint.mark, topic));
-        marks.filter(|mark| !mark.acked.is_empty()).map(|mark| mark.partitions).next()
+    /// The topic's mark when it last acknowledged records; `None` before the first.
+    fn newest_mark(&self, topic: &str) -> Option<Mark> {
+        let mut marks = self.checkpoints.all().iter().rev().filter_map(|checkpoint| parse(&checkpoint.mark, topic));
+        marks.find(|mark| !mark.acked.is_empty())
     }
 
     /// Drops the states above `next`: those records are sent again anyway.
@@ -185,15 +190,19 @@ impl ConfirmedStates {
 struct Mark {
     acked: AckedOffsets,
     partitions: usize,
+    /// The name of the values' format.
+    format: String,
 }
 
 fn parse(mark: &str, topic: &str) -> Option<Mark> {
     let (acked, rest) = mark.split_once(' ')?;
-    let (partitions, marked) = rest.split_once(' ')?;
+    let (partitions, rest) = rest.split_once(' ')?;
+    let (format, marked) = rest.split_once(' ')?;
     if marked != topic {
         return None;
     }
-    Some(Mark { acked: AckedOffsets::parse(acked)?, partitions: partitions.parse().ok()? })
+    let format = format.to_owned();
+    Some(Mark { acked: AckedOffsets::parse(acked)?, partitions: partitions.parse().ok()?, format })
 }
 
 /// The number of intact states, oldest first, by binary search: a loss in one state is a

@@ -13,7 +13,6 @@ use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, Position, Sequence};
 use crate::reading::UnixNanos;
 use metrics::{Counter, Gauge};
-use prost::Message as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use std::time::{Duration, Instant};
@@ -71,7 +70,7 @@ impl Kafka {
             config: config.clone(),
             meters_config: config.of_meters(),
             clock,
-            encoder: Encoder::default(),
+            encoder: Encoder::new(config.values()),
             connection: None,
             throttled_until: None,
             counts: Counts::new(name),
@@ -236,7 +235,7 @@ impl Kafka {
                 }
             }
         }
-        self.confirmed.add(&state, &self.config.topic, now);
+        self.confirmed.add(&state, &self.config, now);
         Ok(())
     }
 
@@ -313,8 +312,10 @@ impl Sink for Kafka {
         let Some(connection) = &mut self.connection else { return Err(not_connected()) };
         connection.check_meters_topic(config, self.clock.monotonic())?;
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
+        let values = config.values();
+        let mut value = Vec::new();
         for version in delivery.versions() {
-            let value = version.to_message().encode_to_vec();
+            values.meter(&version.to_message(), &mut value);
             self.send(Target::Meters, &version.meter.to_string(), &value, delivery.record.header.received, ticket)?;
         }
         self.close();

@@ -1,18 +1,13 @@
 //! Encodes readings as the values of Kafka records.
 //!
-//! Invariant: samples allocate nothing once the largest reading has been seen; the
-//! message, its values and the buffer are reused.
+//! Does not know the values' format. Invariant: samples allocate nothing once the largest
+//! reading has been seen; the message, its values and the buffer are reused.
 
+use super::value::ValueEncoder;
 use crate::journal::Record;
 use crate::proto::v1;
 use crate::reading::Sample;
 use crate::wire::Judged;
-use prost::Message as _;
-
-/// Values of one record at most. A value takes at most 19 bytes, so a record stays
-/// under 900 kB beside its other fields: below the limit of client and broker.
-/// Part of the contract: a repeat must cut at the same places.
-pub(super) const PART_VALUES_MAX: usize = 47_000;
 
 /// Values kept for the next reading; more are freed.
 const SPARE_VALUES_MAX: usize = 1_024;
@@ -20,12 +15,18 @@ const SPARE_VALUES_MAX: usize = 1_024;
 /// An encoder of readings, one journal record after the other.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
+    values: ValueEncoder,
     message: v1::Reading,
     spare: Vec<v1::Value>,
     bytes: Vec<u8>,
 }
 
 impl Encoder {
+    /// An encoder for values of this kind.
+    pub(super) fn new(values: ValueEncoder) -> Self {
+        Self { values, ..Self::default() }
+    }
+
     /// Starts a record: the following readings belong to it.
     pub(super) fn begin(&mut self, record: &Record<'_>, source: &str) {
         let message = &mut self.message;
@@ -51,8 +52,9 @@ impl Encoder {
         message.decode_revision = u32::from(reading.decode_revision);
         message.part = 0;
         self.put_back();
+        let values_max = self.values.values_max();
         for sample in reading.samples() {
-            if self.message.values.len() == PART_VALUES_MAX {
+            if self.message.values.len() == values_max {
                 send(self.encoded())?;
                 self.put_back();
                 self.message.part += 1;
@@ -79,9 +81,7 @@ impl Encoder {
     }
 
     fn encoded(&mut self) -> &[u8] {
-        self.bytes.clear();
-        let encoded = self.message.encode(&mut self.bytes);
-        debug_assert!(encoded.is_ok(), "a Vec has room for every message");
+        self.values.reading(&self.message, &mut self.bytes);
         &self.bytes
     }
 }

@@ -138,6 +138,17 @@ pub(super) fn of_more_partitions(config: &Config, before: usize, now: usize) -> 
     ))
 }
 
+/// The topic has records of another format, which consumers could not distinguish.
+pub(super) fn of_another_format(config: &Config, before: &str) -> SinkError {
+    SinkError::blocked(format!(
+        "topic {} has records of the format {before}, and `format` and `schema_id` now say {}: consumers cannot read \
+         both. Set another `topic` and `meters_topic`, run `meterline migrate`, and send them what consumers need with \
+         `meterline replay`; or set the former format again",
+        config.topic,
+        config.values().name()
+    ))
+}
+
 /// The lowest record makes no progress although brokers answer.
 pub(super) fn of_stall(config: &Config, after: Duration) -> SinkError {
     SinkError::waiting(format!(

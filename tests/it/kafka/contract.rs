@@ -1,13 +1,13 @@
 //! The contract with consumers.
 
 use super::harness::{
-    Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, incompressible, meter, now, reading,
-    small,
+    Driver, JOURNAL, Records, SOURCE, State, assert_complete_and_in_order, consumed, incompressible, meter, now,
+    reading, small,
 };
 use crate::support::{kafka, wait};
 use meterline::proto::v1;
 use meterline::reading::UnixNanos;
-use meterline::sink::kafka::{Compression, Config, migrate};
+use meterline::sink::kafka::{Compression, Config, Format, migrate};
 use meterline::wire::decode_revision;
 use meterline_load::Reading;
 use prost::Message as _;
@@ -68,6 +68,89 @@ fn a_value_carries_its_identity_and_the_readings_of_a_meter_are_in_order() {
             assert_eq!(reading.values[0].value, reading.sequence as f64);
         }
     }
+}
+
+#[test]
+fn a_topic_of_json_has_one_object_for_each_reading_in_order_and_a_loss_in_it_is_sent_again() {
+    let mut config = Config::new(kafka::shared(), "contract-json");
+    config.format = Format::Json;
+    config.schema_id = Some(7);
+    config.partitions = 3;
+    migrate(&config).unwrap();
+    let records = Records::in_turn(300, 7);
+    let mut driver = Driver::new(&config);
+    driver.run_to_a_checkpoint(&records);
+    assert_json(&config, &records);
+
+    kafka::delete_topic(&config.brokers, &config.topic);
+    migrate(&config).unwrap();
+    // Further than ours were, so that only the checksum of a value shows the loss.
+    kafka::fill(&config.brokers, &config.topic, 400, b"\0\0\0\0\x07{\"sequence\":\"0\"}");
+    let mut driver = driver.restart(&config);
+    driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
+    driver.run_to_a_checkpoint(&records);
+    assert_json(&config, &records);
+
+    // What is there is found by its checksums, so nothing is sent again.
+    let before = kafka::count(&config.brokers, &config.topic);
+    let mut driver = driver.restart(&config);
+    driver.run_to_end(&records);
+    assert_eq!(driver.losses.len(), 1);
+    assert_eq!(kafka::count(&config.brokers, &config.topic), before);
+}
+
+/// Panics unless each meter's first objects are those of its records, in order.
+fn assert_json(config: &Config, records: &Records) {
+    let mut sequences: Vec<u64> = Vec::new();
+    for message in kafka::consume(&config.brokers, &config.topic) {
+        let (frame, object) = message.value.split_at(5);
+        assert_eq!(frame, [0, 0, 0, 0, 7]);
+        let object: serde_json::Value = serde_json::from_slice(object).unwrap();
+        let sequence: u64 = object["sequence"].as_str().unwrap().parse().unwrap();
+        if sequence == 0 {
+            continue;
+        }
+        let meter = meter(sequence % 7).to_string();
+        assert_eq!(object["meter"], meter);
+        assert_eq!(message.key.as_deref(), Some(meter.as_bytes()));
+        assert_eq!(object["values"][0]["value"].as_f64(), Some(sequence as f64));
+        if !sequences.contains(&sequence) {
+            sequences.push(sequence);
+        }
+    }
+    for number in 0..7 {
+        let of_meter: Vec<u64> = sequences.iter().copied().filter(|sequence| sequence % 7 == number).collect();
+        assert!(of_meter.is_sorted(), "{of_meter:?}");
+    }
+    sequences.sort_unstable();
+    assert!(sequences.into_iter().eq(1..=records.last().0));
+}
+
+#[test]
+fn a_topic_with_records_of_another_format_blocks_the_sink_until_the_format_or_the_topic_is_another() {
+    let mut config = migrated("contract-format");
+    let records = Records::in_turn(20, 3);
+    let mut driver = Driver::new(&config);
+    driver.run_to_a_checkpoint(&records);
+    config.format = Format::Json;
+    let more = Records::in_turn(30, 3);
+    let mut driver = driver.restart(&config);
+    driver.run(&more, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
+    let why = driver.troubles.last().unwrap();
+    assert!(why.contains("records of the format protobuf") && why.contains("`topic`"), "{why}");
+    assert_eq!(kafka::count(&config.brokers, &config.topic), 20);
+
+    config.format = Format::Protobuf;
+    let mut driver = driver.restart(&config);
+    driver.run_to_end(&more);
+    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), more.last());
+
+    config.format = Format::Json;
+    config.topic = "contract-format-json".to_owned();
+    migrate(&config).unwrap();
+    let mut driver = driver.restart(&config);
+    driver.run_to_end(&Records::in_turn(40, 3));
+    assert_eq!(kafka::count(&config.brokers, &config.topic), 10);
 }
 
 #[test]

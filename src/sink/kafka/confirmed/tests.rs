@@ -18,9 +18,12 @@ fn recover(confirmed: &mut ConfirmedStates, next: u64) -> AckedOffsets {
 }
 
 fn recover_in(confirmed: &mut ConfirmedStates, next: u64, topic: &str) -> AckedOffsets {
-    // No broker listens there, so a check would fail.
-    let config = Config::new("127.0.0.1:1", topic);
-    confirmed.recover(Sequence(next), 12, &config, &Clock::system()).unwrap()
+    confirmed.recover(Sequence(next), 12, &config_of(topic), &Clock::system()).unwrap()
+}
+
+/// No broker listens there, so a check would fail.
+fn config_of(topic: &str) -> Config {
+    Config::new("127.0.0.1:1", topic)
 }
 
 fn at(next: u64) -> ConfirmedState {
@@ -33,7 +36,7 @@ fn checkpoints(confirmed: &ConfirmedStates) -> Vec<u64> {
 
 fn add(confirmed: &mut ConfirmedStates, nexts: &[u64]) {
     for (second, &next) in (0..).zip(nexts) {
-        confirmed.add(&at(next), TOPIC, UnixNanos(1_800_000_000_000_000_000 + second * 10_000_000_000));
+        confirmed.add(&at(next), &config_of(TOPIC), UnixNanos(1_800_000_000_000_000_000 + second * 10_000_000_000));
     }
 }
 
@@ -92,7 +95,7 @@ fn checkpoints_of_another_topic_do_not_count() {
 fn a_checkpoint_is_due_where_something_is_new_and_at_the_end_at_once() {
     let (_directory, _journal, mut confirmed) = memory();
     let now = UnixNanos(1_800_000_000_000_000_000);
-    confirmed.add(&at(5), TOPIC, now);
+    confirmed.add(&at(5), &config_of(TOPIC), now);
     let later = UnixNanos(now.0 + 60_000_000_000);
     assert!(!confirmed.is_due(Sequence(5), later, true));
     assert!(confirmed.is_due(Sequence(6), later, false));
@@ -112,11 +115,11 @@ fn the_newest_state_that_is_whole_is_found() {
 }
 
 #[test]
-fn a_mark_is_one_word_the_partitions_and_the_topic() {
+fn a_mark_is_one_word_the_partitions_the_format_and_the_topic() {
     let mut acked = AckedOffsets::default();
     acked.note(1, 77, b"value").unwrap();
-    let mark = format!("{acked} 12 {TOPIC}");
-    assert_eq!(parse(&mark, TOPIC), Some(Mark { acked, partitions: 12 }));
+    let mark = format!("{acked} 12 json-framed {TOPIC}");
+    assert_eq!(parse(&mark, TOPIC), Some(Mark { acked, partitions: 12, format: "json-framed".to_owned() }));
     assert_eq!(parse(&mark, "another"), None);
     assert_eq!(parse("nothing", TOPIC), None);
 }

@@ -1,8 +1,10 @@
+use super::super::value::{Format, ValueEncoder};
 use super::*;
 use crate::journal::{JournalId, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, PayloadFormat, decode_revision};
 use meterline_load::{Body, Reading};
+use prost::Message as _;
 use uuid::Uuid;
 
 const METER: Uuid = Uuid::from_u128(0x0c56_1a7e_98ab_4cde_8f01_2345_6789_abcd);
@@ -47,11 +49,12 @@ fn a_reading_without_a_deliverable_value_makes_no_message() {
 
 #[test]
 fn a_large_reading_is_cut_by_values_into_parts_that_a_record_can_hold() {
-    let values: Vec<f64> = (0..2 * PART_VALUES_MAX + 1).map(|number| number as f64).collect();
+    let part_values_max = ValueEncoder::default().values_max();
+    let values: Vec<f64> = (0..2 * part_values_max + 1).map(|number| number as f64).collect();
     let messages = encode(&[reading(&values), reading(&[1.0])]);
     let parts: Vec<(u32, u32, usize)> =
         messages.iter().map(|message| (message.index, message.part, message.values.len())).collect();
-    assert_eq!(parts, [(0, 0, PART_VALUES_MAX), (0, 1, PART_VALUES_MAX), (0, 2, 1), (1, 0, 1)]);
+    assert_eq!(parts, [(0, 0, part_values_max), (0, 1, part_values_max), (0, 2, 1), (1, 0, 1)]);
     let all = messages[..3].iter().flat_map(|message| &message.values).map(|value| value.value);
     assert!(all.eq(values));
     assert!(messages.iter().all(|message| message.encoded_len() <= 900_000));
@@ -63,6 +66,18 @@ fn a_large_reading_leaves_no_memory_behind_but_its_bytes() {
     encode_with(&mut encoder, &[reading(&vec![1.0; 40_000]), reading(&[1.0])]);
     assert!(encoder.spare.len() <= SPARE_VALUES_MAX);
     assert!(encoder.message.values.capacity() <= SPARE_VALUES_MAX);
+}
+
+#[test]
+fn a_large_reading_in_json_is_cut_into_more_parts_without_losing_a_value() {
+    let json = ValueEncoder { format: Format::Json, schema_id: None };
+    let values: Vec<f64> = (0..json.values_max() + 1).map(|number| number as f64).collect();
+    let mut parts = Vec::new();
+    encode_each(&mut Encoder::new(json), &[reading(&values)], |bytes| {
+        let message: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        parts.push((message["part"].as_u64().unwrap(), message["values"].as_array().unwrap().len()));
+    });
+    assert_eq!(parts, [(0, json.values_max()), (1, 1)]);
 }
 
 fn reading(values: &[f64]) -> Reading {
@@ -84,6 +99,12 @@ fn encode(readings: &[Reading]) -> Vec<v1::Reading> {
 }
 
 fn encode_with(encoder: &mut Encoder, readings: &[Reading]) -> Vec<v1::Reading> {
+    let mut messages = Vec::new();
+    encode_each(encoder, readings, |bytes| messages.push(v1::Reading::decode(bytes).unwrap()));
+    messages
+}
+
+fn encode_each(encoder: &mut Encoder, readings: &[Reading], mut take: impl FnMut(&[u8])) {
     let body = Body::new(0, readings.to_vec());
     let header = RecordHeader {
         source: SourceId(1),
@@ -93,14 +114,12 @@ fn encode_with(encoder: &mut Encoder, readings: &[Reading]) -> Vec<v1::Reading> 
         received: RECEIVED,
     };
     let record = Record { journal: JournalId(JOURNAL), sequence: Sequence(42), header, payload: &body.bytes };
-    let mut messages = Vec::new();
     encoder.begin(&record, "building-a");
     for reading in wire::readings(PayloadFormat::SmartMe, record.payload).unwrap() {
         let judged = Judged::new(reading, &Limits::DEFAULT, RECEIVED).unwrap();
         let Ok(()) = encoder.parts(&judged, |bytes| {
-            messages.push(v1::Reading::decode(bytes).unwrap());
+            take(bytes);
             Ok::<(), std::convert::Infallible>(())
         });
     }
-    messages
 }
