@@ -4,7 +4,8 @@ use crate::source::root;
 use std::collections::BTreeMap;
 
 /// Configurations, and how they say where a secret is.
-const CONFIGURATIONS: [&str; 1] = ["deploy/debian/meterline.toml"];
+const CONFIGURATIONS: [&str; 3] =
+    ["deploy/debian/meterline.toml", "deploy/compose/meterline.toml", "deploy/kubernetes/meterline.toml"];
 
 #[test]
 fn the_configurations_of_packages_and_containers_are_accepted() {
