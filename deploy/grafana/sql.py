@@ -67,12 +67,20 @@ def register_name(registers, column="obis"):
     return f"CASE {column} {cases} ELSE {column} END"
 
 
-# Each meter with its newest description.
-DESCRIBED = """(
-  SELECT meter, coalesce(metering_point, meter::varchar) AS point, coalesce(name, meter::varchar) AS name,
-    coalesce(site, customer, 'no site') AS site, coalesce(role, 'unknown') AS role,
-    coalesce(vendor, 'not described') AS vendor, serial, model, firmware, time_zone
-  FROM ${table}_meters LATEST ON valid_from PARTITION BY meter
+NEWEST_DESCRIPTIONS = """(
+    SELECT meter, coalesce(metering_point, meter::varchar) AS point, coalesce(name, meter::varchar) AS name,
+      coalesce(site, customer, 'no site') AS site, coalesce(role, 'unknown') AS role,
+      coalesce(vendor, 'not described') AS vendor, serial, model, firmware
+    FROM ${table}_meters LATEST ON valid_from PARTITION BY meter
+  )"""
+
+# Each meter with its newest description. Several metering points of one name are distinguished by their ids:
+# otherwise Grafana would mix their series.
+DESCRIBED = f"""(
+  SELECT m.meter, m.point, CASE WHEN n.points > 1 THEN concat(m.name, ' (', m.point, ')') ELSE m.name END AS name,
+    m.site, m.role, m.vendor, m.serial, m.model, m.firmware
+  FROM {NEWEST_DESCRIPTIONS} m
+  JOIN (SELECT name, count_distinct(point) AS points FROM {NEWEST_DESCRIPTIONS} GROUP BY name) n ON n.name = m.name
 )"""
 
 # Each meter that is described or has samples. Days are refreshed every ten minutes, so a new meter is found

@@ -18,6 +18,7 @@ pub(super) const VOLTAGES: [&str; 3] = ["1-0:32.7.0*255", "1-0:52.7.0*255", "1-0
 pub(super) type Samples = Vec<(i64, f64)>;
 
 pub(super) struct Meter {
+    /// As the panels show it: described without the metering point in brackets.
     pub(super) name: &'static str,
     pub(super) point: &'static str,
     pub(super) role: Option<&'static str>,
@@ -91,6 +92,8 @@ pub(super) fn meters(end: i64) -> Vec<Meter> {
             one(IMPORT, counter(quarters().filter(|at| *at <= exchange), 9e3, 5.0)),
         ),
         ("Shop 2", "shop", Some("grid"), "Work", "smart-me", one(IMPORT, new)),
+        ("Load (load-1)", "load-1", Some("submeter"), "Work", "smart-me", one(IMPORT, counter(quarters(), 10.0, 2.0))),
+        ("Load (load-2)", "load-2", Some("submeter"), "Work", "smart-me", one(IMPORT, counter(quarters(), 20.0, 3.0))),
         // Not described.
         ("", "", None, "no site", "not described", one(IMPORT, counter(ten_seconds(), 10.0, 1.0))),
     ];
