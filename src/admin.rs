@@ -59,7 +59,7 @@ pub struct Views {
     pub ingest: Ingest,
     /// The meters' descriptions.
     pub meters: Meters,
-    /// What is known about missing readings.
+    /// The gaps in the meters' readings.
     pub coverage: Coverage,
     /// The past, from the store.
     pub history: Arc<History>,

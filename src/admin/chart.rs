@@ -46,7 +46,7 @@ pub(super) struct Chart {
     pub(super) until_ms: i64,
 }
 
-/// What a chart is drawn in.
+/// The surroundings of a chart: span, zone, gaps and marks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Canvas<'a> {
     pub(super) span: Span,

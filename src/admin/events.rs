@@ -97,7 +97,7 @@ impl Events {
                 continue;
             }
             let meter = Meter::of_reading(&reading, now);
-            let value = meter.rate().map(|rate| shown(rate.value, rate.unit));
+            let value = meter.main_value().map(|main| shown(main.value, main.unit));
             changes.push(Change {
                 meter: meter.id.to_string(),
                 number: value.as_ref().map_or_else(String::new, |value| value.number.clone()),

@@ -1,4 +1,4 @@
-//! All meters: those that sent since the start, those that are described, and those of the store.
+//! All meters: heard since the start, described by a source, or known to the store.
 //!
 //! A list is made for one page from snapshots, and is as long as the fleet.
 
@@ -10,7 +10,7 @@ use crate::source::Description as Source;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// All meters, in no order: those that sent since the start, those that are described, and those of the store.
+/// All meters, in no order.
 pub(super) fn meters(views: &Views, now: UnixNanos) -> Vec<Meter> {
     let readings = views.ingest.newest_readings(METERS_MAX);
     let mut meters: HashMap<MeterId, Meter> = HashMap::with_capacity(readings.len());

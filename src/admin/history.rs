@@ -1,4 +1,4 @@
-//! What the lists show of the past: sparklines and the energy of today, from the configured store.
+//! The past in lists: sparklines and the energy of today, from the configured store.
 //!
 //! Bounds: answers are kept for [`FRESH_NS`], of at most [`METERS_MAX`] meters, so that many viewers ask the store once.
 //! A store that cannot be read leaves the past out and is named.

@@ -103,7 +103,7 @@ pub(super) fn page(views: &Views, id: MeterId, parameters: &Parameters) -> Optio
         id: id.to_string(),
         name: meter.name.clone(),
         facts: facts(&data, source_kind),
-        value: meter.rate().map(|rate| shown(rate.value, rate.unit)),
+        value: meter.main_value().map(|main| shown(main.value, main.unit)),
         newest: meter.newest_at.map(|at| Moment::age(at, now)),
         silent_since: meter.silent_since.map(|at| Moment::near(at, now)),
         ranges: NAMED.into_iter().map(range).collect(),

@@ -21,9 +21,9 @@ pub(super) struct Meter {
     pub(super) role: Role,
     /// The source that sent its newest reading, or described it.
     pub(super) source: String,
-    /// What it measures, in one word: electricity, gas, water.
+    /// The measured medium in one word: electricity, gas, water.
     pub(super) kind: &'static str,
-    /// Its newest values; those of the store if nothing came since the start.
+    /// Its newest values: from the store if nothing came since the start.
     pub(super) values: Vec<Newest>,
     /// When the newest one was measured.
     pub(super) newest_at: Option<UnixNanos>,
@@ -133,6 +133,11 @@ impl Meter {
         }
     }
 
+    /// Its power or flow, or else its counter: the value that stands beside its name.
+    pub(super) fn main_value(&self) -> Option<MainReading> {
+        self.rate().or_else(|| self.counters().into_iter().next())
+    }
+
     /// Its counters, of import or another medium first.
     pub(super) fn counters(&self) -> Vec<MainReading> {
         let mut found = self.main_values();
@@ -188,7 +193,7 @@ fn sum_of_phases(values: &[MainReading]) -> Option<MainReading> {
     Some(MainReading { value: sum(&mut taken()) - given, ..*first })
 }
 
-/// What registers measure, in one word.
+/// The medium that registers measure, in one word.
 pub(super) fn kind_of_registers(codes: impl Iterator<Item = Obis>) -> Option<&'static str> {
     let kind = |code: Obis| match (code.0[0], registry::main_value(code)) {
         (1, Some(_)) => Some((5, "electricity")),
@@ -204,7 +209,7 @@ pub(super) fn kind_of_registers(codes: impl Iterator<Item = Obis>) -> Option<&'s
     codes.filter_map(kind).max_by_key(|(rank, _)| *rank).map(|(_, word)| word)
 }
 
-/// What a vendor's word for a type of energy means, for meters without a telling register.
+/// The medium that a vendor's word for a type of energy stands for: for meters without a telling register.
 fn kind_of_words(words: &str) -> Option<&'static str> {
     let words = words.to_lowercase();
     let kinds = ["electricity", "gas", "water", "heat", "cold"];

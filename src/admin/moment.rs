@@ -7,7 +7,7 @@ use crate::reading::UnixNanos;
 pub(super) struct Moment {
     /// RFC 3339 in UTC, to the second.
     pub(super) iso: String,
-    /// What is read without a script.
+    /// The text without a script.
     pub(super) text: String,
 }
 

@@ -160,7 +160,7 @@ fn card(meter: &Meter, past: Option<&Past>, now: UnixNanos) -> Card {
         kind: meter.kind,
         source: meter.source.clone(),
         source_kind: "",
-        value: meter.rate().map(|rate| shown(rate.value, rate.unit)),
+        value: meter.main_value().map(|main| shown(main.value, main.unit)),
         spark: past.map(|past| spark::path(&past.spark)).unwrap_or_default(),
         today: amount(taken),
         given: amount(given),

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-/// Connections served at once: those of live values, and as many others.
+/// Connections served at once: one for each client of live values, and as many others.
 pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
 /// A TLS handshake is given up after this time.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! What a meter's view shows of a span: curves, amounts, holes and marks. The page and its CSV are made of it.
+//! The data of a meter in a span: curves, amounts, holes and marks. The page and its CSV are made of it.
 
 use crate::admin::Views;
 use crate::admin::chart::{Bar, Marked, Points, holes};
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 const POINTS: usize = 500;
 /// Points of each of the other curves.
 const OTHER_POINTS: usize = 100;
-/// Registers of a lower rank than this are among the others, as those of the phases.
+/// Registers up to this rank, which phases have, are among the others.
 const PHASES: u8 = 3;
 /// Charts of other registers.
 const OTHERS_MAX: usize = 8;

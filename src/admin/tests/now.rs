@@ -65,6 +65,8 @@ fn meters_are_searched_sorted_grouped_and_chosen_by_kind() {
     assert_eq!(names("/?search=BOIL"), ["Boiler"]);
     assert_eq!(names("/?search=none"), [""; 0]);
     assert_eq!(names("/?kind=gas"), ["Gas"]);
+    let gas = stage.get("/?kind=gas").body;
+    assert!(gas.contains("class=\"value\">71<") && gas.contains("m³"), "a meter without power has its counter: {gas}");
     assert_eq!(names("/?source=other"), [""; 0]);
     let grouped = stage.get("/?group=kind").body;
     let at = |text: &str| grouped.find(text).unwrap_or_else(|| panic!("{text} is missing:\n{grouped}"));

@@ -49,7 +49,7 @@ pub fn main_value(code: Obis) -> Option<MainValue> {
     })
 }
 
-/// The rank of a register among those of a meter: 0 for most, higher for those that people look at first.
+/// The rank of a register among all registers of a meter: 0 for most, higher for those that people look at first.
 pub fn prominence(code: Obis) -> u8 {
     match main_value(code) {
         Some(MainValue::Rate | MainValue::RateOut) => 5,

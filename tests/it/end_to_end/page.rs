@@ -74,7 +74,7 @@ fn a_meter_has_its_curve_its_bars_and_its_gap_from_the_embedded_store() {
     assert_eq!(power.len(), 302, "{csv}");
     assert!(power.iter().all(|row| row[6] == "1200"), "{csv}");
     let total: f64 = rows.iter().filter(|row| row[1] == "import").map(|row| row[9].parse::<f64>().unwrap()).sum();
-    assert!((total - 7_200.0).abs() < 1e-6, "six hours at 1,200 W, also those of the gap: {total}");
+    assert!((total - 7_200.0).abs() < 1e-6, "six hours at 1,200 W, also in the gap: {total}");
 
     let from = encoded(now - 360 * MINUTE_NS);
     let to = encoded(now - 300 * MINUTE_NS);

@@ -19,7 +19,7 @@ pub enum FrameError {
     /// A field ends behind its message.
     #[error("field {0} of the frame is cut")]
     Cut(u32),
-    /// An entry of a map has a field twice. No encoder writes one, and it has no one meaning: texts replace
+    /// An entry of a map has a field twice. No encoder writes one, and its meaning is not certain: texts replace
     /// each other, messages are merged.
     #[error("field {0} of an entry of the frame is there twice")]
     Twice(u32),
