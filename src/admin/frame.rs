@@ -114,6 +114,12 @@ impl Frame {
         format!("{} UTC", self.now.get(11..19).unwrap_or_default())
     }
 
+    /// When the service started, in UTC; the script shows the browser's time.
+    pub(super) fn started_text(&self) -> String {
+        let part = |range: std::ops::Range<usize>| self.started.get(range).unwrap_or_default();
+        format!("{} {} UTC", part(0..10), part(11..19))
+    }
+
     /// 0 for views whose values come as events.
     pub(super) fn refresh_seconds(&self) -> u32 {
         match self.view {

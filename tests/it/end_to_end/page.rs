@@ -98,7 +98,7 @@ fn after_a_restart_the_page_has_the_values_of_the_store() {
     service.start_again();
     let page = html(&service, "/");
     for part in
-        [&METER.to_string(), "class=\"value\">1.2<", "class=\"unit\">kW<", "class=\"spark\"", "today ", "electricity"]
+        [&METER.to_string(), "class=\"value\">1.2<", "class=\"unit\">kW<", "class=\"spark\"", "7.2 kWh", "electricity"]
     {
         assert!(page.contains(part), "{part} is missing:\n{page}");
     }
