@@ -45,7 +45,7 @@ use crate::reading::{MeterId, UnixNanos};
 use crate::wire::SeenReading;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -206,6 +206,14 @@ impl Coverage {
     pub fn gaps(&self) -> Vec<(Gap, u64)> {
         let known = self.0.state.lock();
         known.gaps.iter().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
+    }
+
+    /// The newest time of measurement of each of these meters that is silent at `now`.
+    pub fn silent_among(&self, meters: &[MeterId], now: UnixNanos) -> HashMap<MeterId, UnixNanos> {
+        let Some(from) = self.0.listens_from.get() else { return HashMap::new() };
+        let known = self.0.state.lock();
+        let found = meters.iter().filter_map(|id| Some((*id, known.meters.get(id)?)));
+        found.filter(|(_, meter)| silence::is_silent(meter, now, *from)).map(|(id, meter)| (id, meter.heard)).collect()
     }
 
     /// The meters that were silent when the gaps were last searched for.

@@ -96,7 +96,7 @@ impl Events {
             if self.sent[place].replace(reading.received) == Some(reading.received) {
                 continue;
             }
-            let meter = Meter::of_reading(&reading, now);
+            let meter = Meter::of_reading(&reading);
             let value = meter.main_value().map(|main| shown(main.value, main.unit));
             changes.push(Change {
                 meter: meter.id.to_string(),

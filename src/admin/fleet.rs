@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(super) fn meters(views: &Views, now: UnixNanos) -> Vec<Meter> {
     let readings = views.ingest.newest_readings(METERS_MAX);
     let mut meters: HashMap<MeterId, Meter> = HashMap::with_capacity(readings.len());
-    meters.extend(readings.iter().map(|reading| (reading.meter, Meter::of_reading(reading, now))));
+    meters.extend(readings.iter().map(|reading| (reading.meter, Meter::of_reading(reading))));
     views.meters.each_valid(|version| {
         meters.entry(version.meter).or_insert_with(|| Meter::new(version.meter)).describe(version);
     });
@@ -33,7 +33,7 @@ pub(super) fn meter(views: &Views, id: MeterId, now: UnixNanos) -> Option<Meter>
     let stored = views.history.meters(now);
     let entry = stored.iter().find(|entry| entry.meter == id);
     let mut meter = match (&reading, entry) {
-        (Some(reading), _) => Meter::of_reading(reading, now),
+        (Some(reading), _) => Meter::of_reading(reading),
         (None, Some(entry)) => Meter::stored(entry),
         (None, None) if versions.is_empty() => return None,
         (None, None) => Meter::new(id),
@@ -42,7 +42,17 @@ pub(super) fn meter(views: &Views, id: MeterId, now: UnixNanos) -> Option<Meter>
         meter.describe(version);
     }
     meter.classify();
+    mark_silent(views, std::slice::from_mut(&mut meter), now);
     Some(meter)
+}
+
+/// Marks the silent ones of these meters, by the rule of gap detection.
+pub(super) fn mark_silent(views: &Views, meters: &mut [Meter], now: UnixNanos) {
+    let ids: Vec<MeterId> = meters.iter().map(|meter| meter.id).collect();
+    let silent = views.coverage.silent_among(&ids, now);
+    for meter in meters {
+        meter.silent_since = silent.get(&meter.id).copied();
+    }
 }
 
 /// The kind of a source: `smart-me devices`, `webhook`.

@@ -46,13 +46,12 @@ const TOGETHER_NS: i64 = 3_600 * 1_000_000_000;
 
 impl Meter {
     /// A meter that was heard since the start.
-    pub(super) fn of_reading(reading: &RecentReading, now: UnixNanos) -> Self {
+    pub(super) fn of_reading(reading: &RecentReading) -> Self {
         let values = reading.timed_samples().map(|(sample, at)| Newest { obis: sample.obis, value: sample.value, at });
         Self {
             source: reading.source.to_string(),
             values: values.collect(),
             newest_at: Some(reading.at.min(reading.received)),
-            silent_since: reading.silent_since(now),
             ..Self::new(reading.meter)
         }
     }

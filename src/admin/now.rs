@@ -89,13 +89,14 @@ pub(super) fn page(views: &Views, view: View, parameters: &Parameters) -> NowPag
     let choices = choices(&meters, parameters);
     let mut notice = views.history.store().is_none().then(|| NO_STORE.to_owned());
     let mut site = site::members(&meters);
-    let silent = meters.iter().filter(|meter| meter.silent_since.is_some()).count();
+    let silent = status.silent.count;
     let newest = meters.iter().filter_map(|meter| meter.newest_at).max();
     meters = selected(meters, parameters);
     let found = meters.len();
     let pages = found.div_ceil(PAGE_METERS).max(1);
     let number = parameters.get("page").parse::<usize>().unwrap_or(1).clamp(1, pages);
     let mut shown: Vec<Meter> = meters.into_iter().skip((number - 1) * PAGE_METERS).take(PAGE_METERS).collect();
+    fleet::mark_silent(views, &mut shown, now);
     let filled = views.history.fill(&mut shown).and_then(|()| views.history.fill(&mut site));
     let all: Vec<Meter> = shown.iter().chain(&site).cloned().collect();
     let past = filled.and_then(|()| views.history.past(&all, now)).unwrap_or_else(|error| {

@@ -30,11 +30,7 @@ pub struct Silent {
 impl Silent {
     /// The silent meters at `now`. Before `from` the service did not run, so silence counts from then on.
     pub(super) fn at(known: &GapTracker, now: UnixNanos, from: UnixNanos) -> Self {
-        let is_silent = |meter: &Meter| {
-            let silent_ns = now.since(meter.heard.max(from));
-            meter.unusual_silence_ns().is_some_and(|unusual| silent_ns > unusual)
-        };
-        let mut silent: Vec<_> = known.meters.iter().filter(|(_, meter)| is_silent(meter)).collect();
+        let mut silent: Vec<_> = known.meters.iter().filter(|(_, meter)| is_silent(meter, now, from)).collect();
         let count = silent.len();
         let by_age = |(id, meter): &(&MeterId, &Meter)| (meter.heard, **id);
         if count > SILENT_SHOWN_MAX {
@@ -49,4 +45,10 @@ impl Silent {
         };
         Self { count, longest: silent.into_iter().map(named).collect() }
     }
+}
+
+/// Whether a meter is silent at `now`. Before `from` the service did not run.
+pub(super) fn is_silent(meter: &Meter, now: UnixNanos, from: UnixNanos) -> bool {
+    let silent_ns = now.since(meter.heard.max(from));
+    meter.unusual_silence_ns().is_some_and(|unusual| silent_ns > unusual)
 }

@@ -10,19 +10,11 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The maximum number of meters kept: about 300 bytes each.
 pub const METERS_MAX: usize = 20_000;
 /// The maximum number of registers kept of a meter: those that people look at first.
 pub const SAMPLES_SHOWN_MAX: usize = 8;
-
-/// A meter with shorter intervals is not silent before this time.
-const SILENT_AFTER_MIN: Duration = Duration::from_mins(30);
-/// A meter is silent after this number of its usual intervals.
-const SILENT_INTERVALS: i64 = 2;
-/// The usual interval shrinks by this part with each reading, so that an outage is forgotten.
-const SHRINKS_BY: i64 = 32;
 
 /// A meter's newest values.
 #[derive(Debug, Clone)]
@@ -37,8 +29,6 @@ pub struct RecentReading {
     pub received: UnixNanos,
     /// The flags of the newest reading.
     pub flags: Flags,
-    /// The longest of the last intervals between two readings; 0 before the second.
-    usual_ns: i64,
     kept: [Option<Kept>; SAMPLES_SHOWN_MAX],
 }
 
@@ -58,15 +48,6 @@ impl RecentReading {
     /// The same, each with the time at which it was measured: values of one meter may come in several messages.
     pub fn timed_samples(&self) -> impl Iterator<Item = (Sample, UnixNanos)> {
         self.kept.iter().flatten().map(|kept| (kept.sample, kept.at))
-    }
-
-    /// The time of the newest value, if the meter has not sent for much longer than it usually does not.
-    pub fn silent_since(&self, now: UnixNanos) -> Option<UnixNanos> {
-        // A meter whose clock is ahead is as new as its message.
-        let at = self.at.min(self.received);
-        let min_ns = i64::try_from(SILENT_AFTER_MIN.as_nanos()).unwrap_or(i64::MAX);
-        let patience_ns = self.usual_ns.saturating_mul(SILENT_INTERVALS).max(min_ns);
-        (now.since(at) > patience_ns).then_some(at)
     }
 }
 
@@ -113,7 +94,6 @@ fn note(meters: &mut LruCache<MeterId, RecentReading>, reading: &Judged<'_>, sou
         at: reading.at,
         received,
         flags: reading.flags,
-        usual_ns: 0,
         kept: [None; SAMPLES_SHOWN_MAX],
     });
     known.received = received;
@@ -125,10 +105,6 @@ fn note(meters: &mut LruCache<MeterId, RecentReading>, reading: &Judged<'_>, sou
 
 impl RecentReading {
     fn renew(&mut self, reading: &Judged<'_>, source: &Arc<str>) {
-        let interval_ns = reading.at.since(self.at);
-        if interval_ns > 0 {
-            self.usual_ns = interval_ns.max(self.usual_ns - self.usual_ns / SHRINKS_BY);
-        }
         self.at = reading.at;
         self.flags = reading.flags;
         if !Arc::ptr_eq(&self.source, source) {

@@ -373,22 +373,6 @@ async fn the_values_that_people_look_at_first_are_kept_of_a_meter_with_many() {
 }
 
 #[tokio::test]
-async fn a_meter_is_silent_after_twice_its_usual_interval_and_at_least_half_an_hour() {
-    let setup = setup();
-    let entrance = setup.entrance(SourceOptions::default());
-    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    let after = |reading: &RecentReading, waited: Duration| {
-        reading.silent_since(reading.at.saturating_add(i64::try_from(waited.as_nanos()).unwrap())).is_some()
-    };
-    entrance.take(SmartMe, &setup.body(7, minutes(120), 70.0)).await.unwrap();
-    let first = setup.ingest.newest_readings(1).remove(0);
-    assert_eq!([30, 31].map(|waited| after(&first, minutes(waited))), [false, true]);
-    entrance.take(SmartMe, &setup.body(7, minutes(60), 70.0)).await.unwrap();
-    let hourly = setup.ingest.newest_readings(1).remove(0);
-    assert_eq!([31, 120, 121].map(|waited| after(&hourly, minutes(waited))), [false, false, true]);
-}
-
-#[tokio::test]
 async fn a_meter_that_two_sources_send_is_counted_and_named() {
     let setup = setup();
     let recorder = PrometheusBuilder::new().build_recorder();

@@ -1,6 +1,7 @@
 //! The view Now and the list of meters, as a browser gets them.
 
 use super::stage::{ENERGY, POWER, Stage};
+use super::status;
 use crate::wire::meters::{Description, Role};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -41,12 +42,20 @@ fn without_a_meter_the_page_says_what_is_next() {
 
 #[test]
 fn a_silent_meter_is_marked_in_words() {
-    let stage = Stage::start();
+    let stage = Stage::with_status(|| {
+        let mut status = status();
+        status.silent.count = 1;
+        status
+    });
     stage.take(vec![stage.reading(7, Duration::from_hours(3), &[(POWER, 5.0)])]);
     stage.power(8, 5.0);
-    let page = stage.get("/").body;
-    assert_eq!(page.matches("▲ silent since").count(), 1, "{page}");
-    assert!(page.contains("▲ 1 silent"), "{page}");
+    assert!(!stage.get("/").body.contains("silent since"));
+    stage.detect_gaps(&[(7, Duration::from_hours(3)), (8, Duration::ZERO)]);
+    for path in ["/", "/meters", &format!("/meter/{}", Uuid::from_u128(7))] {
+        let page = stage.get(path).body;
+        assert_eq!(page.matches("▲ silent since").count(), 1, "{page}");
+    }
+    assert!(stage.get("/").body.contains("▲ 1 silent"));
 }
 
 #[test]

@@ -8,8 +8,9 @@ use crate::coverage::Coverage;
 use crate::ingest::{Entrance, Ingest, SourceOptions};
 use crate::journal::{Journal, Options};
 use crate::meters::{Meters, Points};
-use crate::reading::MeterId;
+use crate::reading::{MeterId, QUARTER_HOUR_NS, UnixNanos};
 use crate::wire::PayloadFormat::SmartMe;
+use crate::wire::SeenReading;
 use crate::wire::meters::Description;
 use meterline_load::{Body, Reading};
 use std::io::{Read as _, Write as _};
@@ -29,6 +30,7 @@ pub(super) struct Stage {
     pub(super) clock: Clock,
     entrance: Entrance,
     meters: Meters,
+    coverage: Coverage,
     admin: Admin,
     runtime: Runtime,
     _directory: TempDir,
@@ -68,13 +70,13 @@ impl Stage {
     pub(super) fn with_status(status: impl Fn() -> Status + Send + Sync + 'static) -> Self {
         let (views, directory) = views(status);
         let entrance = views.ingest.source("building", SourceOptions::default()).unwrap();
-        let (clock, meters) = (views.clock.clone(), views.meters.clone());
+        let (clock, meters, coverage) = (views.clock.clone(), views.meters.clone(), views.coverage.clone());
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let (hosts, login) = (Vec::new(), AdminLogin::default());
         let config = config::Admin { listen, hosts, login, transport: AdminTransport::Loopback };
         let admin = Admin::start(Listen::Bind(listen), &config, None, views, clock.clone()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { clock, entrance, meters, admin, runtime, _directory: directory }
+        Self { clock, entrance, meters, coverage, admin, runtime, _directory: directory }
     }
 
     /// A reading of a meter, this old.
@@ -96,6 +98,24 @@ impl Stage {
         let described = [(MeterId::from(Uuid::from_u128(meter)), description)];
         let recorded = |_| async { Ok(()) };
         self.runtime.block_on(self.meters.describe("building", described, self.clock.now(), recorded)).unwrap();
+    }
+
+    /// Lets gap detection see readings of these meters, this old, and search since half a day.
+    pub(super) fn detect_gaps(&self, readings: &[(u128, Duration)]) {
+        let at = |age: Duration| self.clock.now().saturating_add(-i64::try_from(age.as_nanos()).unwrap());
+        self.coverage.judge(at(Duration::from_hours(12)));
+        // As many quarter-hours as gap detection needs to know a meter.
+        let steps = (0..20).rev().map(|step| Duration::from_mins(15 * step));
+        let all = readings.iter().flat_map(|(meter, age)| steps.clone().map(move |step| (*meter, *age + step)));
+        let seen = |(meter, age)| SeenReading {
+            meter: MeterId::from(Uuid::from_u128(meter)),
+            at: UnixNanos(at(age).0 / QUARTER_HOUR_NS * QUARTER_HOUR_NS),
+            has_counter: true,
+            is_repair: false,
+            is_row: false,
+        };
+        self.coverage.note("building", self.clock.now(), all.map(seen));
+        self.coverage.judge(self.clock.now());
     }
 
     pub(super) fn send(&self, path: &str) -> TcpStream {
