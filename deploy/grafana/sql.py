@@ -256,11 +256,11 @@ FROM (
 
 
 def curve(registers):
-    """Means of raw samples in the points of the graph, one series for each meter and register."""
+    """Means of raw samples without test messages in the points of the graph, one series for each meter and register."""
     return f"""SELECT s.ts AS time, concat(coalesce(d.name, s.meter::varchar), ' ', {register_name(registers, 's.obis')}) AS series, s.value
 FROM (
   SELECT ts, meter, obis, avg(value) AS value FROM ${{table}}
-  WHERE $__timeFilter(ts) AND {METERS} AND obis IN ({codes(registers)})
+  WHERE $__timeFilter(ts) AND (flags & 32) = 0 AND {METERS} AND obis IN ({codes(registers)})
   SAMPLE BY $__sampleByInterval
 ) s LEFT JOIN {DESCRIBED} d ON d.meter = s.meter ORDER BY time, series"""
 

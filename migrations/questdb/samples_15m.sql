@@ -12,5 +12,6 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS "{view}" WITH BASE "{base}" REFRESH EVERY
     sum(value) AS value_sum, count(value) AS value_count,
     twap(value, ts) AS value_mean -- by time from first_ts to last_ts; each value holds until the next
   FROM "{base}"
+  WHERE (flags & 32) = 0 -- no test messages
   SAMPLE BY {step}
 ) PARTITION BY {partition};

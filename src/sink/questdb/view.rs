@@ -45,10 +45,10 @@ impl RollUp {
         }
     }
 
-    /// The condition on rows of the base that have a value.
+    /// The condition on rows of the base that have a value, and that the view counts.
     fn base_has_value(self) -> &'static str {
         match self {
-            Self::QuarterHours => "value != NULL",
+            Self::QuarterHours => "value != NULL AND (flags & 32) = 0",
             Self::Hours | Self::Days => "value_count > 0",
         }
     }

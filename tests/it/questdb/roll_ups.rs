@@ -3,6 +3,7 @@
 
 use super::{migrated_config, wait_applied};
 use crate::support::questdb::Client;
+use meterline::reading::Flags;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -66,6 +67,12 @@ fn bucket(samples: &BTreeMap<i64, f64>, has_mean: bool) -> Vec<Value> {
 fn views_refreshed_after_each_row_have_the_same_buckets_as_computed_from_all_rows() {
     let client = Client::shared();
     let config = migrated_config(&client, "rolled");
+    // A test message is in no view.
+    client.execute(&format!(
+        "INSERT INTO samples_rolled (ts, meter, obis, value, flags) VALUES ({START_NS}, '{}', 'test', 1, {})",
+        METERS[0],
+        Flags::TEST.bits()
+    ));
     let mut samples: BTreeMap<(usize, i64), f64> = BTreeMap::new();
     for (meter, minutes, value) in ROWS {
         let at = START_NS + minutes * MINUTE_NS;
