@@ -9,6 +9,7 @@ mod answer;
 mod chart;
 mod events;
 mod fleet;
+mod flow;
 mod frame;
 mod history;
 mod hosts;

@@ -5,12 +5,13 @@
 
 use super::access::{Access, Decision};
 use super::events::{self, CLIENTS_MAX, Events};
+use super::flow::FlowPage;
 use super::frame::{Frame, View};
 use super::hosts::Hosts;
 use super::parameters::Parameters;
 use super::response::{Answer, TEXT, html, response};
 use super::status::Status;
-use super::{Views, login, meter, now, page};
+use super::{Views, login, meter, now};
 use crate::reading::MeterId;
 use askama::Template;
 use http_body_util::BodyExt as _;
@@ -40,6 +41,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/script.js");
 const ICON: &str = include_str!("assets/icon.svg");
+const OPENAPI: &str = include_str!("../../docs/openapi.json");
 
 /// The state that all connections share.
 #[derive(Debug)]
@@ -166,15 +168,16 @@ fn view(views: &Views, path: &str, parameters: &Parameters) -> Answer {
     match path {
         "/" => html(&now::page(views, View::Now, parameters)),
         "/meters" => html(&now::page(views, View::Meters, parameters)),
-        "/flow" => flow(views),
+        "/flow" => html(&FlowPage::new(&(views.status)())),
         "/trouble" => trouble(views),
+        "/openapi.json" => response(StatusCode::OK, JSON, OPENAPI),
         "/status.json" => json(&(views.status)()),
         "/metrics" => metrics(views),
         _ => meter(views, path, parameters).unwrap_or_else(|| {
             response(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "Not found. Pages: /, /meters, /flow, /trouble, /status.json, /metrics, /livez, /readyz\n",
+                "Not found. Pages: /, /meters, /flow, /trouble, /status.json, /openapi.json, /metrics, /livez, /readyz\n",
             )
         }),
     }
@@ -197,18 +200,6 @@ fn meter(views: &Views, path: &str, parameters: &Parameters) -> Option<Answer> {
         "json" => json(&meter::json(views, id)?),
         _ => return None,
     })
-}
-
-#[derive(Template)]
-#[template(path = "flow.html")]
-struct FlowPage {
-    frame: Frame,
-    tables: String,
-}
-
-fn flow(views: &Views) -> Answer {
-    let status = (views.status)();
-    html(&FlowPage { frame: Frame::new(View::Flow, "Flow", &status), tables: page::tables(&status) })
 }
 
 #[derive(Template)]

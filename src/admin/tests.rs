@@ -5,6 +5,7 @@ mod hostile;
 mod live;
 mod meter;
 mod now;
+mod openapi;
 mod stage;
 
 pub(super) use stage::views;

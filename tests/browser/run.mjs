@@ -10,11 +10,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
-import { chromium } from 'playwright-core';
 
 const root = new URL('../..', import.meta.url).pathname;
+// Beside the test servers, outside of the tree.
+const modules = createRequire(join(process.env.METERLINE_BROWSER_MODULES ?? join(root, '.servers/browser'), 'package.json'));
+const { chromium } = modules('playwright-core');
+const axe = readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8');
 const programs = process.env.METERLINE_PROGRAMS ?? join(root, 'target/debug');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const work = mkdtempSync(join(tmpdir(), 'meterline-browser-'));
 const wanted = process.argv.indexOf('--images');
 const images = wanted > 0 ? process.argv[wanted + 1] : join(work, 'images');
@@ -128,6 +130,7 @@ async function walk(page) {
 }
 
 async function shot(page, name) {
+  await page.evaluate(() => document.activeElement?.blur());
   mkdirSync(images, { recursive: true });
   const path = join(images, `${name}.png`);
   await page.screenshot({ path });
@@ -168,7 +171,7 @@ async function scene(name, url, { pictures = [], in: chosen } = {}) {
     for (const [view, path] of Object.entries(await views(url))) {
       const options = { script: mode !== 'plain', keyboard: mode === 'desktop' };
       const page = await check(context, url + path, `${name}, ${view}, ${mode}`, options);
-      if (pictures.includes(mode)) await shot(page, `${view}-${mode}`);
+      if (pictures.includes(mode) && view !== 'meters') await shot(page, `${view}-${mode}`);
       await page.close();
     }
   }
