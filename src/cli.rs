@@ -208,3 +208,28 @@ fn wants_json(matches: &ArgMatches) -> bool {
         None => matches!(matches.try_get_one("json"), Ok(Some(true))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commands in `sh` blocks and in backticks. A capital word is to be replaced.
+    fn commands(page: &str) -> Vec<&str> {
+        let lines = page.lines().filter(|line| line.starts_with("meterline "));
+        let quoted = page.split('`').skip(1).step_by(2).filter(|text| text.starts_with("meterline "));
+        lines.chain(quoted).collect()
+    }
+
+    #[test]
+    fn every_command_of_the_runbook_is_valid() {
+        // Fences would shift the pairs of backticks.
+        let page = include_str!("../docs/runbook.md").replace("```", "");
+        let commands = commands(&page);
+        assert!(commands.len() > 40, "{commands:?}");
+        for command in commands {
+            let words = command.replace("TIME", "2026-11-22T00:00:00Z");
+            let parsed = Arguments::try_parse_from(words.split_whitespace());
+            assert!(parsed.is_ok(), "docs/runbook.md: `{command}`: {}", parsed.unwrap_err());
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! `docs/metrics.md` against [`FAMILIES`]. Histograms have fixed buckets, so their memory
 //! does not depend on the scrape interval.
 
+use crate::base::build;
 use metrics::{Counter, Gauge, Histogram, Unit};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -68,7 +69,8 @@ pub fn histogram(name: &'static str, labels: &[(&'static str, String)]) -> Histo
 }
 
 fn build_info() -> Gauge {
-    gauge("meterline_build_info", &[("version", env!("CARGO_PKG_VERSION").to_owned())])
+    let labels = [("version", build::VERSION), ("revision", build::COMMIT)];
+    gauge("meterline_build_info", &labels.map(|(name, value)| (name, value.to_owned())))
 }
 
 impl Family {

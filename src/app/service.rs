@@ -101,7 +101,8 @@ impl Service {
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
-        tasks.spawn("upkeep", upkeep::run(metrics, parts.clone(), status_reader.fill.clone(), stop.clone()));
+        let (fill, data) = (status_reader.fill.clone(), config.data_directory.clone());
+        tasks.spawn("upkeep", upkeep::run(metrics, parts.clone(), fill, data, stop.clone()));
         // Before a probe can say that the service is ready: a signal then stops it in order.
         let signals = {
             let _entered = runtime.enter();

@@ -1,4 +1,4 @@
-//! Periodic work: metric upkeep, gauges of the journal and the process, clock check.
+//! Periodic work: metric upkeep, gauges of the journal, its volume and the process, clock check.
 
 use super::error::StartError;
 use super::fill::Fill;
@@ -12,6 +12,7 @@ use ::metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_process::Collector;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,8 +29,9 @@ pub(super) fn recorder() -> Result<Recorder, StartError> {
 }
 
 /// Does the work every second until the stop.
-pub(super) async fn run(recorder: Recorder, parts: Parts, fill: Fill, stop: Stop) {
+pub(super) async fn run(recorder: Recorder, parts: Parts, fill: Fill, data: PathBuf, stop: Stop) {
     let mut gauges = JournalGauges::new();
+    let volume = VolumeGauges { directory: data };
     let log_counters = LogCounters::new();
     let process = Collector::default();
     process.describe();
@@ -37,6 +39,7 @@ pub(super) async fn run(recorder: Recorder, parts: Parts, fill: Fill, stop: Stop
         recorder.run_upkeep();
         parts.ingest.check();
         gauges.set(&parts.journal);
+        volume.set();
         fill.note(parts.clock.monotonic(), || waiting_bytes(&parts, &parts.journal.usage()));
         log_counters.set();
         process.collect();
@@ -62,6 +65,22 @@ impl LogCounters {
         self.full.absolute(dropped.full);
         self.unwritable.absolute(dropped.unwritable);
         self.repeated.absolute(dropped.repeated);
+    }
+}
+
+/// The gauges of the data directory's volume. They do not exist before their first values,
+/// because a volume of 0 bytes would look full.
+struct VolumeGauges {
+    directory: PathBuf,
+}
+
+impl VolumeGauges {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; volumes are measured in larger units")]
+    fn set(&self) {
+        let Ok(volume) = rustix::fs::statvfs(&self.directory) else { return };
+        let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize) as f64;
+        metrics::gauge("meterline_data_volume_bytes", &[]).set(bytes(volume.f_blocks));
+        metrics::gauge("meterline_data_volume_free_bytes", &[]).set(bytes(volume.f_bavail));
     }
 }
 

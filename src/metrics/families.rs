@@ -33,8 +33,10 @@ use Kind::{Counter, Gauge, Histogram};
 /// All metric families, in the direction of the data.
 #[rustfmt::skip]
 pub const FAMILIES: &[Family] = &[
-    family("meterline_build_info", Gauge, &["version"], "Always 1; the label names the running version."),
+    family("meterline_build_info", Gauge, &["version", "revision"], "Always 1; the labels name the running version and the commit that it was built from (not recorded in a development build)."),
     family("meterline_log_lines_dropped_total", Counter, &["reason"], "Log lines that were dropped, by reason: full (the reader of standard error is too slow), unwritable (standard error is closed or full), repeated (more than 10 of one kind from a library in a minute)."),
+    family("meterline_data_volume_bytes", Gauge, &[], "Size of the volume of the data directory; absent where it cannot be read."),
+    family("meterline_data_volume_free_bytes", Gauge, &[], "Free bytes of that volume that the service's user may take."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock is after the build date and can be used, else 0; while it is 0, ingest answers 503."),
     family("meterline_clock_jumps_total", Counter, &[], "Jumps of the wall clock against the monotonic clock."),
     family("meterline_webhook_connections", Gauge, &[], "Open connections at the webhook listener."),

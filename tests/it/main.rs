@@ -21,6 +21,7 @@ mod end_to_end {
     mod backup;
     mod behind_proxy;
     mod commands;
+    mod consumers;
     mod control_socket;
     mod copied_directory;
     mod dead_letters;
@@ -50,6 +51,7 @@ mod end_to_end {
     mod privacy;
     mod probe;
     mod process;
+    mod prometheus;
     mod replay;
     #[cfg(feature = "test-faults")]
     mod replay_redecode;

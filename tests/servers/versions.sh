@@ -7,12 +7,17 @@ KAFKA_VERSION=4.4.0
 CARGO_DENY_VERSION=0.20.2
 CARGO_DEB_VERSION=3.8.0
 CARGO_CYCLONEDX_VERSION=0.5.9
+PYTHON_KAFKA_VERSION=2.16.1
+PYTHON_PROTOC_VERSION=1.85.1
 
 SERVERS_DIR="${METERLINE_SERVERS_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.servers}"
 QUESTDB_JAR="${METERLINE_TEST_QUESTDB_JAR:-$SERVERS_DIR/questdb-$QUESTDB_VERSION/questdb-$QUESTDB_VERSION.jar}"
 KAFKA_CLASSPATH_DIR="${METERLINE_TEST_KAFKA_CLASSPATH:-$SERVERS_DIR/kafka-$KAFKA_VERSION}"
-# Unpacked here unless it is installed.
+# Unpacked here unless they are installed.
+PROMETHEUS_DIR="$SERVERS_DIR/prometheus"
 MOSQUITTO_DIR="$SERVERS_DIR/mosquitto"
+KCAT_DIR="$SERVERS_DIR/kcat"
+PYTHON_DIR="$SERVERS_DIR/python-kafka-$PYTHON_KAFKA_VERSION"
 
 # The program of an installed Mosquitto; nothing without one.
 mosquitto_installed() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto || true; }

@@ -7,8 +7,8 @@
 
 The last line needs the first two only for the format protobuf; for json, confluent-kafka suffices.
 The offsets are in the same file and transaction as the readings, so the program can be killed
-at any time: it continues where the file ends, and no repeat is counted twice. The rules are
-those of docs/consumers.md.
+at any time: it continues where the file ends, and no repeat is counted twice. It keeps the
+rules of docs/consumers.md.
 """
 
 import argparse
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS samples (
 ) WITHOUT ROWID;
 """
 
-# A repeat replaces the reading by itself.
+# A repeat replaces the same reading.
 READING = "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 # Of two readings with the same sample, the one later in the journal is valid.

@@ -1,5 +1,5 @@
 //! Prints each sample of a topic of meterline's readings exactly once, in constant memory for
-//! each meter: `meter obis time_ns value` on a line. The rules are those of docs/consumers.md.
+//! each meter: `meter obis time_ns value` on a line. It keeps the rules of docs/consumers.md.
 //!
 //! Dependencies: rdkafka, prost, uuid. `Reading` is made by prost-build from
 //! proto/meterline/v1/reading.proto; inside this repository it is the one below.

@@ -91,7 +91,7 @@ fn a_topic_of_json_has_one_object_for_each_reading_in_order_and_a_loss_in_it_is_
     driver.run_to_a_checkpoint(&records);
     assert_json(&config, &records);
 
-    // What is there is found by its checksums, so nothing is sent again.
+    // The checksums show that everything is there, so nothing is sent again.
     let before = kafka::count(&config.brokers, &config.topic);
     let mut driver = driver.restart(&config);
     driver.run_to_end(&records);
@@ -99,7 +99,7 @@ fn a_topic_of_json_has_one_object_for_each_reading_in_order_and_a_loss_in_it_is_
     assert_eq!(kafka::count(&config.brokers, &config.topic), before);
 }
 
-/// Panics unless each meter's first objects are those of its records, in order.
+/// Panics unless each meter's first objects are its records, in order.
 fn assert_json(config: &Config, records: &Records) {
     let mut sequences: Vec<u64> = Vec::new();
     for message in kafka::consume(&config.brokers, &config.topic) {

@@ -29,6 +29,8 @@ pub(crate) struct Setup {
     pub(crate) questdb: Option<(String, String)>,
     /// Brokers and topic.
     pub(crate) kafka: Option<(String, String)>,
+    /// Further lines of its Kafka sink.
+    pub(crate) kafka_lines: &'static str,
     /// Further lines of the webhook.
     pub(crate) webhook: &'static str,
     /// Further lines of the account.
@@ -108,6 +110,7 @@ impl Setup {
         }
         if let Some((brokers, topic)) = &self.kafka {
             writeln!(toml, "[sink.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\npartitions = 4").unwrap();
+            writeln!(toml, "{}", self.kafka_lines).unwrap();
         }
         toml
     }
