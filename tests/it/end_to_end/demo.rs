@@ -52,7 +52,7 @@ fn the_demo_sends_two_weeks_fills_its_gaps_and_outlives_a_locked_store() {
     };
     wait::until("the store is locked", LIMIT, || store() == "waiting");
     wait::until("the store is there again", LIMIT, || store() == "running");
-    wait::until("nothing is wrong", LIMIT, || status()["headline"]["level"] == "good");
+    wait::until("nothing is wrong", LIMIT, || status()["trouble"]["count"] == 0);
     assert!(demo.stop().success());
 
     let said = std::fs::read_to_string(&log).unwrap();

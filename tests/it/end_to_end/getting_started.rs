@@ -80,6 +80,9 @@ fn each_configuration_for_getting_started_brings_a_reading_into_the_store() {
     service.append_configuration(&text);
     let checked = service.command(&["check", "--connect"]);
     assert!(checked.status.success(), "{checked:?}");
+    let said = String::from_utf8(checked.stdout).unwrap();
+    let shown = PAGE.lines().find_map(|line| line.strip_prefix("good     ksem")?.split_once("; its clock")).unwrap().0;
+    assert!(said.contains(shown), "{shown} in {said}");
     service.start_again();
     for (name, kind) in SOURCES {
         wait::until(&format!("{name} runs"), LIMIT, || service.source(name, kind)["state"] == "running");
