@@ -45,7 +45,7 @@ fn notices(html: &mut String, status: &Status) {
 }
 
 fn sources(html: &mut String, status: &Status) {
-    html.push_str("<h2>Sources</h2><div class=scroll tabindex=0 role=region aria-label=\"Sources\"><table><tr><th>Source<th>Kind<th>State<th>Facts</tr>");
+    html.push_str("<h2>Sources</h2><div class=scroll tabindex=0 role=region aria-label=\"Table: sources\"><table><tr><th>Source<th>Kind<th>State<th>Facts</tr>");
     for source in &status.sources {
         source_row(html, source);
     }
@@ -83,7 +83,7 @@ const HELD_BACK: &str = " <span class=\"bad\">its undelivered records fill its s
 
 fn ingest(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Ingest</h2><div class=scroll tabindex=0 role=region aria-label=\"Ingest\"><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Newest reading<th>Last received</tr>",
+        "<h2>Ingest</h2><div class=scroll tabindex=0 role=region aria-label=\"Table: ingest\"><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Newest reading<th>Last received</tr>",
     );
     for source in &status.ingest {
         push!(
@@ -139,7 +139,7 @@ fn missing(html: &mut String, missing: &MissingStatus) {
     push!(
         html,
         "<p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
-             <div class=scroll tabindex=0 role=region aria-label=\"Missing readings\"><table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
+             <div class=scroll tabindex=0 role=region aria-label=\"Table: missing readings\"><table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
         missing.gaps_open,
         missing.quarter_hours
     );
@@ -161,7 +161,7 @@ fn missing(html: &mut String, missing: &MissingStatus) {
 
 fn sinks(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Sinks</h2><div class=scroll tabindex=0 role=region aria-label=\"Sinks\"><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Time behind<th class=n>Records kept<th class=n>Bytes kept<th>Last error</tr>",
+        "<h2>Sinks</h2><div class=scroll tabindex=0 role=region aria-label=\"Table: sinks\"><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Time behind<th class=n>Records kept<th class=n>Bytes kept<th>Last error</tr>",
     );
     for sink in status.sinks.iter().filter(|sink| !sink.internal) {
         push!(
@@ -233,7 +233,7 @@ fn gaps(html: &mut String, journal: &JournalStatus) {
     push!(
         html,
         "<p class=bad>Gaps: records that a sink will never get ({} in total, the newest are listed).</p>\
-         <div class=scroll tabindex=0 role=region aria-label=\"Gap records\"><table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Cause</tr>",
+         <div class=scroll tabindex=0 role=region aria-label=\"Table: gap records\"><table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Cause</tr>",
         journal.gaps_total
     );
     for gap in &journal.gaps {
