@@ -35,8 +35,8 @@ pub use history::History;
 pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SilentMeterStatus, SilentStatus, SinkStatus, Status,
-    ValueStatus, VolumeStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SharedStatus, SilentMeterStatus, SilentStatus,
+    SinkStatus, Status, ValueStatus, VolumeStatus,
 };
 pub use trouble::{Kind as TroubleKind, SHOWN_MAX as TROUBLES_SHOWN_MAX, Trouble, Troubles, troubles};
 

@@ -22,6 +22,7 @@ mod migrate;
 mod probe;
 mod progress;
 mod records;
+mod reload;
 mod replay;
 mod run;
 mod shown;
@@ -32,6 +33,7 @@ mod store;
 mod store_reader;
 mod table;
 mod time;
+mod top;
 mod verbosity;
 
 pub use failure::Failure;
@@ -90,10 +92,12 @@ enum Command {
     Journal(journal::JournalArgs),
     Gaps(gaps::GapsArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
+    Reload(reload::ReloadArgs),
     Replay(replay::ReplayArgs),
     SmartMe(smart_me::SmartMeArgs),
     Sources(sources::SourcesArgs),
     Health(health::HealthArgs),
+    Top(top::TopArgs),
     #[cfg(feature = "sqlite")]
     Store(store::StoreArgs),
     Completions(generated::CompletionsArgs),
@@ -162,10 +166,12 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Gaps(arguments) => gaps::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments, verbosity),
         Command::SmartMe(arguments) => smart_me::run(&arguments),
         Command::Sources(arguments) => sources::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         #[cfg(feature = "sqlite")]
         Command::Store(arguments) => store::run(&arguments),
         Command::Completions(arguments) => generated::completions(&arguments, self::command()),
@@ -194,7 +200,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
     }
     if std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
-        let why = text.split("\n\nUsage:").next().unwrap_or(&text).trim_start_matches("error: ").trim();
+        let why = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ").trim();
         table::print_json(&json!({ "error": why })).ok();
     }
     error.print().ok();

@@ -25,6 +25,7 @@ mod reference;
 mod schema;
 mod secrets;
 mod section;
+mod settings;
 mod sinks;
 mod smappee;
 mod smart_mac;
@@ -38,6 +39,7 @@ mod webhook;
 pub use admin::{Admin, AdminLogin, AdminTransport};
 pub use fault::{Fault, Faults};
 pub use journal::Journal;
+pub use settings::{Changes, Entry, Settings};
 #[cfg(feature = "questdb")]
 pub use sinks::QuestDb;
 pub use sinks::Sinks;
@@ -47,6 +49,7 @@ use crate::base::file::{read_any, text};
 use example::Meanings;
 use jiff::tz::TimeZone;
 use section::{Context, Section};
+use settings::WEBHOOK_ACCOUNT;
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -96,6 +99,8 @@ pub struct Config {
     pub admin: Admin,
     /// The sinks.
     pub sinks: Sinks,
+    /// The settings as they were read, to compare two configurations.
+    pub settings: Settings,
 }
 
 /// The settings of the log output.
@@ -171,7 +176,7 @@ fn keys() -> Vec<keys::Key> {
     let context = Context::describing(&environment);
     let table = DeTable::new();
     // The defaults have no fault, and the tables that are only described have no value.
-    read(Section::root(&context, &table));
+    read(Section::root(&context, &table), &mut Vec::new());
     context.into_keys()
 }
 
@@ -192,9 +197,16 @@ pub fn reference() -> String {
 pub fn parse(file: &str, text: &str, environment: &BTreeMap<String, String>) -> Result<Config, Faults> {
     let context = Context::new(file, text, environment);
     let table = DeTable::parse(text).map_err(|error| syntax_fault(file, text, &error))?;
-    let config = read(Section::root(&context, table.get_ref()));
+    let mut entries = Vec::new();
+    let mut config = read(Section::root(&context, table.get_ref()), &mut entries);
+    let reads = context.reads.take();
     let faults = context.into_faults();
-    if faults.0.is_empty() { Ok(config) } else { Err(faults) }
+    if !faults.0.is_empty() {
+        return Err(faults);
+    }
+    config.settings = reads.divide(&entries);
+    link(&mut config.settings);
+    Ok(config)
 }
 
 fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
@@ -207,13 +219,26 @@ fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
     }])
 }
 
-fn read(mut root: Section<'_>) -> Config {
+/// An account at a vendor's cloud is started with the settings of its webhook account, and a broker
+/// knows the accounts at Smappee's cloud.
+fn link(settings: &mut Settings) {
+    settings.link(|entry| entry.table == "smart_me", |entry, on| on.table == WEBHOOK_ACCOUNT && on.name == entry.name);
+    settings.link(|entry| entry.table == "mqtt", |_, on| on.table == "smappee");
+}
+
+/// Reads the whole file. `entries` gets the path and the name of each webhook account and source.
+fn read(mut root: Section<'_>, entries: &mut Vec<(String, Entry)>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
     let is_alone = !root.has("smart_me") && !SOURCES.iter().any(|(table, _)| root.has(table));
     let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"), is_alone);
     let faults_before = root.fault_count();
-    let accounts = smart_me::smart_me(root.sections("smart_me"), &webhook_accounts);
+    let sections = root.sections("smart_me");
+    let paths: Vec<String> = sections.iter().map(Section::path).collect();
+    let accounts = smart_me::smart_me(sections, &webhook_accounts);
+    let named = webhook_accounts.paths.iter().zip(&webhook_accounts.read);
+    entries.extend(named.map(|(path, account)| (path.clone(), Entry::new(WEBHOOK_ACCOUNT, &account.name))));
+    entries.extend(paths.into_iter().zip(&accounts).map(|(path, it)| (path, Entry::new("smart_me", &it.name))));
     let names = webhook_accounts
         .read
         .iter()
@@ -222,7 +247,12 @@ fn read(mut root: Section<'_>) -> Config {
     let mut taken = names.cloned().collect();
     let mut sources: Vec<_> = accounts.into_iter().map(Source::SmartMe).collect();
     for (table, read) in SOURCES {
-        sources.extend(root.sections(table).into_iter().filter_map(|section| read(section, &mut taken)));
+        for section in root.sections(table) {
+            let path = section.path();
+            let Some(source) = read(section, &mut taken) else { continue };
+            entries.push((path, Entry::new(table, source.name())));
+            sources.push(source);
+        }
     }
     mqtt::name_accounts(&mut sources);
     let may_have_descriptions = sources.iter().any(Source::describes_meters) || root.fault_count() > faults_before;
@@ -247,7 +277,8 @@ fn read(mut root: Section<'_>) -> Config {
     section.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    Config { data_directory, log, webhook, sources, metering_points, journal, gap_memory_bytes, admin, sinks }
+    let settings = Settings::default();
+    Config { data_directory, log, webhook, sources, metering_points, journal, gap_memory_bytes, admin, sinks, settings }
 }
 
 /// `[gap_detection]`: the memory for the meters that it follows.

@@ -42,6 +42,11 @@ pub enum Command {
         /// The name of the action.
         action: String,
     },
+    /// Reloads the configuration; the answer's data are [`Reloaded`].
+    Reload {
+        /// Only say what would change.
+        dry_run: bool,
+    },
     /// Returns the data of the status page.
     Status,
 }
@@ -49,7 +54,7 @@ pub enum Command {
 impl Command {
     /// Whether it may wait for a server elsewhere, so that other commands do not wait for it.
     fn may_wait_for_a_server(&self) -> bool {
-        matches!(self, Self::Source { .. })
+        matches!(self, Self::Source { .. } | Self::Reload { .. })
     }
 }
 
@@ -66,6 +71,20 @@ pub struct Replay {
     /// The differences to the reading at receipt.
     #[serde(default)]
     pub reread: Reread,
+}
+
+/// The outcome of a reload of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reloaded {
+    /// The file.
+    pub file: String,
+    /// The changes that are in use now.
+    pub applied: Vec<String>,
+    /// The changed keys that need a restart.
+    pub restart: Vec<String>,
+    /// The errors because of which nothing was changed.
+    pub faults: Vec<String>,
 }
 
 /// The estimate of a replay for one sink.
@@ -127,7 +146,7 @@ pub enum Answer {
     },
 }
 
-/// Carries out a command. Calls never overlap, except calls with [`Command::Source`].
+/// Carries out a command. Calls never overlap, except those that may wait for a server elsewhere.
 pub type Handler = Arc<dyn Fn(Command) -> Answer + Send + Sync>;
 
 /// The message for an answer of another kind than the command has.

@@ -1,10 +1,13 @@
 //! The small parsers of what comes from outside: answers of smart-me's REST API, JSON
-//! documents, OBIS codes, messages of devices in the local network. Nothing panics, and every value is
+//! documents, OBIS codes, messages of devices in the local network; and what operators write: the
+//! configuration, times of commands. Nothing panics, and every value is
 //! finite.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use meterline::cli::GivenTime;
+use meterline::config;
 use meterline::reading::registry::Interval;
 use meterline::reading::{MeterId, Obis};
 use meterline::vendor::dsmr_logger::{self, Identity};
@@ -19,6 +22,7 @@ use meterline::vendor::smart_me::{
 use meterline::vendor::{At, Part, Transformers};
 use meterline_load::proto::ksem::GdRs;
 use prost::Message as _;
+use std::collections::BTreeMap;
 
 fuzz_target!(|bytes: &[u8]| {
     Values::read(bytes).ok();
@@ -43,6 +47,8 @@ fuzz_target!(|bytes: &[u8]| {
         if let Ok(code) = text.parse::<Obis>() {
             assert_eq!(code.to_string().parse::<Obis>().ok(), Some(code));
         }
+        text.parse::<GivenTime>().ok();
+        configuration(text);
     }
     p1(bytes);
     ksem(bytes);
@@ -56,6 +62,14 @@ fuzz_target!(|bytes: &[u8]| {
     smappee(bytes);
     smappee_mqtt(bytes);
 });
+
+/// A file is a configuration that equals itself, or has faults with a place and a message.
+fn configuration(text: &str) {
+    match config::parse("fuzz", text, &BTreeMap::new()) {
+        Ok(found) => assert_eq!(found.settings.changes(&found.settings), config::Changes::default()),
+        Err(faults) => assert!(!faults.0.is_empty() && !faults.to_string().is_empty()),
+    }
+}
 
 fn check(part: Part<'_>) {
     if let Part::Value(value) = part {

@@ -52,6 +52,8 @@ pub(super) struct Frame {
     pub(super) now: String,
     /// RFC 3339 in UTC.
     pub(super) started: String,
+    /// The outcome and the time of the last reload of the configuration.
+    pub(super) reload: Option<(&'static str, String)>,
     level: Level,
     troubles: usize,
     words: String,
@@ -76,6 +78,7 @@ impl Frame {
             version: status.version,
             now: status.now.to_string(),
             started: status.started.to_string(),
+            reload: status.reload.as_ref().map(|reload| (reload.outcome(), reload.at.clone())),
             level: status.trouble.level,
             troubles: status.trouble.count,
             words: status.trouble.summary.clone(),

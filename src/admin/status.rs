@@ -26,6 +26,8 @@ pub struct Status {
     pub not_ready: Option<String>,
     /// The wall clock.
     pub clock: ClockStatus,
+    /// The last reload of the configuration; absent before the first one.
+    pub reload: Option<ReloadStatus>,
     /// The certificates of the listeners with TLS.
     pub certificates: Vec<CertificateStatus>,
     /// The volume of the data directory, if it can be asked.
@@ -55,6 +57,26 @@ pub struct ClockStatus {
     pub ok: bool,
     /// Jumps against the monotonic clock since the start.
     pub jumps: u64,
+}
+
+/// The last reload of the configuration.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReloadStatus {
+    /// When it ended.
+    pub at: String,
+    /// The file.
+    pub file: String,
+    /// Changed keys that need a restart.
+    pub restart: Vec<String>,
+    /// The errors because of which the earlier configuration stays in use.
+    pub faults: Vec<String>,
+}
+
+impl ReloadStatus {
+    /// The outcome in a word.
+    pub(super) fn outcome(&self) -> &'static str {
+        if self.faults.is_empty() { "reloaded" } else { "refused" }
+    }
 }
 
 /// The certificate of a listener.

@@ -26,6 +26,7 @@ pub(super) fn status() -> Status {
         trouble: Troubles::UNKNOWN,
         not_ready: None,
         clock: ClockStatus { ok: true, jumps: 0 },
+        reload: None,
         certificates: Vec::new(),
         volume: None,
         sources: Vec::new(),

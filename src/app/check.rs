@@ -4,6 +4,7 @@
 mod connect;
 mod data;
 mod outage;
+mod running;
 
 use super::descriptors::Descriptors;
 use super::finding::Finding;
@@ -36,6 +37,7 @@ pub fn findings(config: &Config, connect: bool, store: bool) -> Vec<Finding> {
     );
     found.extend(admin(config));
     found.extend(sources(config));
+    found.extend(running::findings(config));
     if connect {
         found.extend(connect::findings(config));
     }

@@ -1,13 +1,14 @@
 //! Carries out the control socket's commands in the running service.
 
 use super::parts::Parts;
-use super::{replay, sinks, sources};
+use super::reload::Reloader;
+use super::{replay, sinks};
 use crate::admin::Status;
 use crate::config::Config;
 use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate};
 use crate::dead_letters::{DeadLetter, Kind, LetterId, Settlement};
-use crate::deliver::{CurrentRules, PumpHandle, Redecode};
-use crate::ingest::{Entrance, Receipt, SourceOptions};
+use crate::deliver::{PumpHandle, Redecode};
+use crate::ingest::{Entrance, Receipt};
 use crate::wire::{PayloadFormat, Tally};
 use serde::Serialize;
 use std::fmt::Display;
@@ -17,10 +18,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Commands {
     parts: Parts,
-    /// The options of each source, by its name.
-    options: Vec<(String, SourceOptions)>,
-    /// The configured limits.
-    rules: CurrentRules,
+    reloader: Reloader,
     redecode: Redecode,
     store: sinks::Store,
 }
@@ -28,10 +26,9 @@ pub(super) struct Commands {
 type Outcome = Result<Vec<String>, String>;
 
 impl Commands {
-    pub(super) fn new(config: &Config, parts: Parts) -> Self {
-        let redecode = sources::redecode(config, parts.contexts.clone());
-        let (rules, store) = (sinks::current_rules(config), sinks::Store::of(config));
-        Self { parts, options: sources::options(config), rules, redecode, store }
+    pub(super) fn new(config: &Config, parts: Parts, reloader: Reloader) -> Self {
+        let (redecode, store) = (parts.live.redecode(), sinks::Store::of(config));
+        Self { parts, reloader, redecode, store }
     }
 
     pub(super) fn handler(self, status: Arc<dyn Fn() -> Status + Send + Sync>) -> Handler {
@@ -41,6 +38,8 @@ impl Commands {
             Command::EstimateReplay(request) => data(self.estimate(&request)),
             Command::Resubmit { letter } => answer(self.resubmit(LetterId(letter))),
             Command::Drop { letter } => answer(self.drop_letter(LetterId(letter))),
+            Command::Reload { dry_run: false } => data(Ok(self.reloader.reload())),
+            Command::Reload { dry_run: true } => data(Ok(self.reloader.preview())),
             Command::Source { source, action } => data(self.parts.sources.act(&source, &action)),
         })
     }
@@ -67,7 +66,7 @@ impl Commands {
             let status = pump.status();
             replay::Candidate { name: status.name, safe: status.next, readings_per_second: status.catch_up_rate }
         });
-        replay::estimate(self.parts.journal.view(), &rewind, (&self.rules, &self.redecode), sinks)
+        replay::estimate(self.parts.journal.view(), &rewind, (&self.parts.live.rules, &self.redecode), sinks)
     }
 
     fn selected_pumps(&self, sink: Option<&str>) -> Result<Vec<&PumpHandle>, String> {
@@ -110,8 +109,7 @@ impl Commands {
     }
 
     fn entrance(&self, source: &str) -> Result<Entrance, String> {
-        let options = self.options.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
-        self.parts.ingest.source(source, options.unwrap_or_default()).map_err(to_text)
+        self.parts.ingest.source(source, self.parts.live.options(source).unwrap_or_default()).map_err(to_text)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Opens the configured journal and counts its commits.
 
 use super::error::StartError;
+use super::live;
 use super::sinks::COVERAGE;
-use super::sources;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::PINNED_BYTES_MAX;
@@ -40,7 +40,7 @@ pub(super) fn options(config: &Config, clock: &Clock) -> Options {
     options.optional.clone_from(&config.sinks.optional);
     // Gap detection must never cause a refusal of new data, nor keep much of the old.
     options.optional.push(OptionalCursor { cursor: COVERAGE.to_owned(), lag_bytes_max: PINNED_BYTES_MAX });
-    options.is_shared = sources::options(config).len() > 1;
+    options.is_shared = live::options(config).len() > 1;
     options.clock = clock.clone();
     let counts = CommitCounts::new();
     options.on_commit = Arc::new(move |outcome| counts.count(outcome));

@@ -2,9 +2,9 @@
 //! the data directory's lock.
 
 use super::data::check_data;
+use super::live::Live;
 use super::replay;
 use super::sinks;
-use super::sources;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::contexts::Contexts;
@@ -32,7 +32,7 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
         Command::Resubmit { .. } => {
             Err("the service is not running, but re-submit needs it; start it with `meterline run`".to_owned())
         }
-        Command::EstimateReplay(_) | Command::Source { .. } | Command::Status => {
+        Command::EstimateReplay(_) | Command::Source { .. } | Command::Status | Command::Reload { .. } => {
             Err(not_served(&config.data_directory))
         }
     }
@@ -91,8 +91,8 @@ fn estimate_stored(config: &Config, request: &Replay) -> Result<Vec<ReplayEstima
         let safe = cursor.map_or_else(|| journal.view().oldest(), |cursor| cursor.position.next);
         replay::Candidate { name, safe, readings_per_second: None }
     });
-    let redecode = sources::redecode(config, Contexts::of(&config.data_directory));
-    let estimates = replay::estimate(journal.view(), &rewind, (&sinks::current_rules(config), &redecode), sinks)?;
+    let live = Live::new(config, Contexts::of(&config.data_directory));
+    let estimates = replay::estimate(journal.view(), &rewind, (&live.rules, &live.redecode()), sinks)?;
     if estimates.is_empty() { Err(NO_SINK.to_owned()) } else { Ok(estimates) }
 }
 

@@ -1,14 +1,14 @@
 //! The running parts that sources, commands and pages use.
 
+use super::live::Live;
 use crate::clock::Clock;
-use crate::contexts::Contexts;
 use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpHandle;
 use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::meters::Meters;
-use crate::source::Sources;
+use crate::source::SourceGroups;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -19,10 +19,10 @@ pub(super) struct Parts {
     pub(super) runtime: Handle,
     pub(super) journal: Journal,
     pub(super) dead_letters: DeadLetters,
-    pub(super) contexts: Contexts,
     pub(super) coverage: Coverage,
     pub(super) meters: Meters,
     pub(super) ingest: Ingest,
+    pub(super) live: Live,
     pub(super) pumps: Arc<Vec<PumpHandle>>,
-    pub(super) sources: Arc<Sources>,
+    pub(super) sources: Arc<SourceGroups>,
 }

@@ -3,10 +3,12 @@
 use super::descriptors::Descriptors;
 use super::error::StartError;
 use super::fill::Fill;
+use super::live::Live;
 use super::parts::Parts;
 use super::passed_sockets::PassedSockets;
+use super::reload::{ConfigFile, Reloader};
 use super::service_manager::{self, Watchdog};
-use super::signals::Signals;
+use super::signals::{Meaning, Signals};
 use super::{commands, journal, sinks, sources, status, upkeep};
 use crate::admin::{Admin, History, Views};
 use crate::base::{Level, Listen, Stop, Tasks};
@@ -22,14 +24,14 @@ use crate::journal::Sequence;
 use crate::meters::Meters;
 use crate::query::Store;
 use crate::recent_records::RecentRecords;
-use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::{Listener, Tls, Webhook};
-use crate::source::{Description, Sources};
+use crate::source::{Description, SourceGroups};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 /// The minimum time for the last tasks to end, even beyond the deadline.
 const LAST_TASKS: Duration = Duration::from_secs(1);
@@ -46,6 +48,7 @@ pub struct Service {
     /// `None` without a webhook account.
     webhook: Option<Webhook>,
     account_paths: Vec<(String, String)>,
+    reloader: Reloader,
     control: Control,
     tasks: Tasks,
     stop: Stop,
@@ -56,19 +59,24 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts every part. When it returns, the webhook takes bodies.
+    /// Starts every part. When it returns, the webhook takes bodies. There is no file for a reload.
     ///
     /// # Errors
     /// When the data directory is in use or damaged, or an address cannot be bound.
     pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
-        Self::start_on(PassedSockets::default(), config, clock)
+        Self::start_on(PassedSockets::default(), config, ConfigFile::none(), clock)
     }
 
-    /// The same; the listeners take the sockets that the service manager passed.
+    /// The same; the listeners take the sockets that the service manager passed, and a reload reads this file.
     ///
     /// # Errors
     /// The same, and when a socket is for no listener.
-    pub fn start_on(mut sockets: PassedSockets, mut config: Config, clock: Clock) -> Result<Self, StartError> {
+    pub fn start_on(
+        mut sockets: PassedSockets,
+        mut config: Config,
+        file: ConfigFile,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         sockets.check(&config)?;
         let started = clock.now();
         let descriptors = Descriptors::raised(&config);
@@ -80,12 +88,14 @@ impl Service {
         }
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
-        let counters = sources::webhook_counters(&config);
-        let parts = start_parts(&config, &counters, runtime.handle(), clock)?;
+        let parts = start_parts(&config, runtime.handle(), clock)?;
         sources::add_names(&config, &parts.ingest).map_err(StartError::because)?;
         let webhook = start_webhook(sockets.at(config.webhook.listen), &config, &parts)?;
-        let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &counters);
-        sources.start().map_err(StartError::because)?;
+        let (accounts, tls) =
+            (webhook.as_ref().map(Webhook::accounts).cloned(), webhook.as_ref().and_then(Webhook::tls));
+        let reloader = Reloader::new(file, &config, &parts, accounts.clone(), tls.cloned());
+        let sources = sources::SourceStarter::new(&config, &parts, accounts.as_ref());
+        sources.start(|_| true).map_err(StartError::because)?;
         let admin_tls = admin_tls(&config, &parts)?;
         let status_reader = status::StatusReader {
             parts: parts.clone(),
@@ -95,9 +105,10 @@ impl Service {
             accepts: webhook.as_ref().map(Webhook::accepts),
             data_directory: config.data_directory.clone(),
             fill: Fill::default(),
+            reloader: reloader.clone(),
         };
         let views = views(&status_reader, &metrics, Store::open(&config.sinks));
-        let commands = commands::Commands::new(&config, parts.clone());
+        let commands = commands::Commands::new(&config, parts.clone(), reloader.clone());
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
@@ -120,8 +131,19 @@ impl Service {
         let signals = Mutex::new(Some(signals));
         let watchdog = Watchdog::start(&parts).map_err(StartError::because)?;
         service_manager::ready();
-        let account_paths = paths.collect();
-        Ok(Self { parts, runtime, webhook, account_paths, control, tasks, stop, admin, watchdog, signals })
+        Ok(Self {
+            parts,
+            runtime,
+            webhook,
+            account_paths: paths.collect(),
+            reloader,
+            control,
+            tasks,
+            stop,
+            admin,
+            watchdog,
+            signals,
+        })
     }
 
     /// Waits for a signal to stop or the end of `lasts`, and calls `each` at this interval.
@@ -137,13 +159,22 @@ impl Service {
         let start = self.parts.clock.monotonic();
         self.runtime.block_on(async {
             let mut signals = self.signals.lock().take()?;
+            let mut reloads = JoinSet::new();
             loop {
                 tokio::select! {
-                    name = signals.stop() => {
-                        tracing::info!(signal = name, "stopping; a second signal ends the process at once");
-                        tokio::spawn(signals.end_at_next());
-                        return None;
-                    }
+                    meaning = signals.next() => match meaning {
+                        Meaning::Stop(name) => {
+                            tracing::info!(signal = name, "stopping; a second signal ends the process at once");
+                            tokio::spawn(signals.end_at_next());
+                            return None;
+                        }
+                        Meaning::Reload => {
+                            let reloader = self.reloader.clone();
+                            reloads.spawn_blocking(move || reloader.reload());
+                        }
+                    },
+                    // The outcome is logged and on the page.
+                    Some(_) = reloads.join_next() => {}
                     () = tokio::time::sleep(interval) => {}
                 }
                 each();
@@ -165,6 +196,7 @@ impl Service {
         let until = self.parts.clock.monotonic() + deadline;
         let _ended = end_process_after(deadline + HANG_GRACE);
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
+        self.reloader.close(until);
         self.parts.sources.stop(until);
         if let Some(webhook) = self.webhook
             && !self.runtime.block_on(webhook.stop(until))
@@ -280,12 +312,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 /// Starts the parts that need no source: journal, dead letters, pumps, ingest.
-fn start_parts(
-    config: &Config,
-    counters: &WebhookCounters,
-    runtime: &Handle,
-    clock: Clock,
-) -> Result<Parts, StartError> {
+fn start_parts(config: &Config, runtime: &Handle, clock: Clock) -> Result<Parts, StartError> {
     let journal = journal::open(config, &clock)?;
     let dead_letters =
         DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
@@ -295,14 +322,14 @@ fn start_parts(
     let keeper = Keeper::new(dead_letters.clone(), recent.clone());
     let coverage_sink = CoverageSink::new(coverage.clone(), recent.clone(), journal.clone(), clock.clone());
     let contexts = Contexts::of(&config.data_directory);
-    let redecode = sources::redecode(config, contexts.clone());
+    let live = Live::new(config, contexts.clone());
     let followers = (keeper, coverage_sink);
-    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, followers, &redecode, &clock)?);
-    let followers = Followers { recent, contexts: contexts.clone(), observer: Some(Arc::new(counters.clone())) };
+    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, followers, &live, &clock)?);
+    let followers = Followers { recent, contexts: contexts.clone(), observer: Some(Arc::new(live.counters.clone())) };
     let ingest = Ingest::followed_by(followers, journal.clone(), Some(dead_letters.clone()), clock.clone());
-    let sources = Arc::new(Sources::new(runtime.clone(), clock.clone()));
+    let sources = Arc::new(SourceGroups::new(runtime.clone(), clock.clone()));
     let runtime = runtime.clone();
-    Ok(Parts { clock, runtime, journal, dead_letters, contexts, coverage, meters, ingest, pumps, sources })
+    Ok(Parts { clock, runtime, journal, dead_letters, coverage, meters, ingest, live, pumps, sources })
 }
 
 fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder, store: Option<Store>) -> Views {

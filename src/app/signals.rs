@@ -1,19 +1,30 @@
 //! The meaning of each signal.
 //!
-//! SIGINT, SIGTERM and SIGHUP stop the service in order; a later SIGINT or SIGTERM ends the
-//! process at once. SIGHUP reloads nothing: changed certificates are loaded without a signal,
-//! and any other change of the configuration needs a restart. Where SIGHUP was ignored at the
-//! start, it stays ignored: that is how `nohup` works. SIGQUIT, SIGUSR1 and SIGUSR2 are logged
-//! and ignored.
+//! SIGINT and SIGTERM stop the service in order; a later one of them ends the process at once.
+//! SIGHUP reloads the configuration. Where the log goes to a terminal, SIGHUP stops the service as
+//! well: a terminal that closes sends it. Where SIGHUP was ignored at the start, it stays ignored:
+//! that is how `nohup` works. SIGQUIT, SIGUSR1 and SIGUSR2 are logged and ignored.
 
+use std::io::IsTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The number of SIGHUP on every Unix.
 const HANGUP: u32 = 1;
 
+/// A signal with a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Stop in order; with the name of the signal.
+    Stop(&'static str),
+    /// Reload the configuration.
+    Reload,
+}
+
 /// The signals of the process.
 #[derive(Debug)]
 pub(super) struct Signals {
+    /// The meaning of SIGHUP.
+    on_hangup: Meaning,
     interrupt: Signal,
     terminate: Signal,
     hangup: Option<Signal>,
@@ -25,7 +36,9 @@ pub(super) struct Signals {
 impl Signals {
     /// Catches all signals from now on.
     pub(super) fn new() -> std::io::Result<Self> {
+        let is_on_terminal = std::io::stderr().is_terminal();
         Ok(Self {
+            on_hangup: if is_on_terminal { Meaning::Stop("SIGHUP") } else { Meaning::Reload },
             hangup: if is_ignored(HANGUP) { None } else { Some(signal(SignalKind::hangup())?) },
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -35,13 +48,13 @@ impl Signals {
         })
     }
 
-    /// Returns the name of the next signal that stops the service.
-    pub(super) async fn stop(&mut self) -> &'static str {
+    /// Returns the meaning of the next signal that has one.
+    pub(super) async fn next(&mut self) -> Meaning {
         loop {
             let ignored = tokio::select! {
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.terminate.recv() => return "SIGTERM",
-                () = received(&mut self.hangup) => return "SIGHUP",
+                _ = self.interrupt.recv() => return Meaning::Stop("SIGINT"),
+                _ = self.terminate.recv() => return Meaning::Stop("SIGTERM"),
+                () = received(&mut self.hangup) => return self.on_hangup,
                 _ = self.quit.recv() => "SIGQUIT",
                 _ = self.user1.recv() => "SIGUSR1",
                 _ = self.user2.recv() => "SIGUSR2",

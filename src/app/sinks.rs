@@ -1,10 +1,11 @@
 //! Starts a pump for every configured sink, for the keeper and for gap detection.
 
 use super::error::StartError;
+use super::live::Live;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
-use crate::deliver::{CoverageSink, CurrentRules, Keeper, PumpHandle, PumpOptions, Redecode, Sink};
+use crate::deliver::{CoverageSink, Keeper, PumpHandle, PumpOptions, Sink};
 use crate::journal::Journal;
 use crate::reading::UnixNanos;
 
@@ -34,11 +35,10 @@ pub(super) fn start_pumps(
     journal: &Journal,
     letters: &DeadLetters,
     followers: (Keeper, CoverageSink),
-    redecode: &Redecode,
+    live: &Live,
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
-    let rules = current_rules(config);
     let (keeper, coverage) = followers;
     let mut named: Vec<NamedSink> = vec![(KEEPER, Box::new(keeper))];
     named.extend(sinks(config, journal, letters, clock)?);
@@ -46,17 +46,11 @@ pub(super) fn start_pumps(
     named
         .into_iter()
         .map(|(name, sink)| {
-            let (dead_letters, rules, redecode) = (Some(letters.clone()), rules.clone(), redecode.clone());
+            let (dead_letters, rules, redecode) = (Some(letters.clone()), live.rules.clone(), live.redecode());
             let options = PumpOptions { dead_letters, rules, redecode, ..PumpOptions::default() };
             PumpHandle::start(name, sink, journal.clone(), clock.clone(), options).map_err(StartError::because)
         })
         .collect()
-}
-
-/// Returns the configured limits.
-pub(super) fn current_rules(config: &Config) -> CurrentRules {
-    let sources = super::sources::options(config).into_iter();
-    CurrentRules::new(sources.map(|(name, options)| (name, options.limits)))
 }
 
 /// The embedded store's file and retention, if it is configured.

@@ -2,20 +2,19 @@
 
 mod smart_me;
 
+use super::live;
 use super::parts::Parts;
-use crate::config::{Config, Source};
-use crate::contexts::Contexts;
-use crate::deliver::Redecode;
-use crate::ingest::{Entrance, Ingest, SourceOptions};
-use crate::source::smart_me::{RegistrationFile, WebhookCounters, decoders};
-use crate::source::webhook::{AuthCounts, Webhook};
-use crate::source::{Arrivals, Describer, Polled, Redecoder, Reporter, Schedule, SourceError, smappee};
-use std::collections::{HashMap, HashSet};
+use crate::config::{Config, Entry, Source};
+use crate::ingest::{Entrance, Ingest};
+use crate::source::webhook::{Accounts, AuthCounts};
+use crate::source::{Arrivals, Describer, Polled, Reporter, Schedule, SourceError, Sources, smappee};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The kind of a webhook account.
 const WEBHOOK: &str = "webhook";
+/// The table of a webhook account.
+const WEBHOOK_TABLE: &str = "webhook.account";
 /// The schedule of its report.
 const WEBHOOK_SCHEDULE: Schedule = Schedule {
     every: Duration::from_secs(5),
@@ -23,10 +22,10 @@ const WEBHOOK_SCHEDULE: Schedule = Schedule {
     backoff: (Duration::from_secs(5), Duration::from_secs(5)),
 };
 
-/// Returns the counters that are compared with smart-me's API, of the accounts that are polled.
-pub(super) fn webhook_counters(config: &Config) -> WebhookCounters {
-    let polled = config.smart_me().filter(|account| account.polling.is_some());
-    WebhookCounters::of(polled.map(|account| account.name.clone()))
+/// The entries of the configuration that have running sources.
+pub(super) fn entries(config: &Config) -> impl Iterator<Item = Entry> {
+    let accounts = config.webhook.accounts.iter().map(|account| Entry::new(WEBHOOK_TABLE, &account.name));
+    accounts.chain(config.sources.iter().map(|source| Entry::new(source.table(), source.name())))
 }
 
 /// Reports the request counts of a webhook account.
@@ -45,50 +44,45 @@ impl Polled for WebhookReport {
 pub(super) struct SourceStarter<'a> {
     config: &'a Config,
     parts: &'a Parts,
-    webhook: Option<&'a Webhook>,
-    counters: &'a WebhookCounters,
-    options: HashMap<String, SourceOptions>,
-    /// Shared by all accounts, because it has one lock.
-    registration_file: RegistrationFile,
+    /// The accounts of the webhook, if it listens.
+    accounts: Option<&'a Accounts>,
 }
 
 impl<'a> SourceStarter<'a> {
-    pub(super) fn new(
-        config: &'a Config,
-        parts: &'a Parts,
-        webhook: Option<&'a Webhook>,
-        counters: &'a WebhookCounters,
-    ) -> Self {
-        Self {
-            config,
-            parts,
-            webhook,
-            counters,
-            options: options(config).into_iter().collect(),
-            registration_file: RegistrationFile::in_directory(&config.data_directory),
-        }
+    pub(super) fn new(config: &'a Config, parts: &'a Parts, accounts: Option<&'a Accounts>) -> Self {
+        Self { config, parts, accounts }
     }
 
-    /// Starts all sources. The webhook must be listening, if it has an account.
-    pub(super) fn start(&self) -> Result<(), String> {
+    /// Starts the sources of the entries that are wanted. The webhook must be listening, if it has an account.
+    pub(super) fn start(&self, is_wanted: impl Fn(&Entry) -> bool) -> Result<(), String> {
+        let begin = |entry: &Entry| self.parts.sources.begin(entry.to_string());
         for account in &self.config.webhook.accounts {
-            self.report_webhook(&account.name);
+            let entry = Entry::new(WEBHOOK_TABLE, &account.name);
+            if is_wanted(&entry) {
+                self.report_webhook(&account.name, &begin(&entry));
+            }
         }
         for source in &self.config.sources {
-            match source {
-                Source::SmartMe(account) => self.start_smart_me(account)?,
-                Source::Smappee(account) => {
-                    account.start(&self.parts.sources, self.needs(&account.name)?, &self.parts.clock);
-                }
-                device => self.start_device(device, &self.device(device.name())?),
+            let entry = Entry::new(source.table(), source.name());
+            if is_wanted(&entry) {
+                self.start_source(source, &begin(&entry))?;
             }
         }
         Ok(())
     }
 
+    fn start_source(&self, source: &Source, sources: &Sources) -> Result<(), String> {
+        match source {
+            Source::SmartMe(account) => self.start_smart_me(account, sources)?,
+            Source::Smappee(account) => account.start(sources, self.needs(&account.name)?, &self.parts.clock),
+            device => self.start_device(device, &self.device(device.name())?, sources),
+        }
+        Ok(())
+    }
+
     /// Starts a device. Its readings and descriptions have one entrance, and so one quota of undecodable bodies.
-    fn start_device(&self, device: &Source, entrance: &Entrance) {
-        let (sources, clock) = (&self.parts.sources, &self.parts.clock);
+    fn start_device(&self, device: &Source, entrance: &Entrance, sources: &Sources) {
+        let clock = &self.parts.clock;
         let describer = self.describer(entrance.clone());
         match device {
             Source::Json(device) => device.start(sources, entrance, describer, clock),
@@ -104,14 +98,14 @@ impl<'a> SourceStarter<'a> {
     }
 
     /// Starts the report of a webhook account's request counts.
-    fn report_webhook(&self, account: &str) {
+    fn report_webhook(&self, account: &str, sources: &Sources) {
         let Some(auth_counts) = self.auth_counts(account) else { return };
-        self.parts.sources.start_polled(account, WEBHOOK, WEBHOOK_SCHEDULE, WebhookReport(auth_counts));
+        sources.start_polled(account, WEBHOOK, WEBHOOK_SCHEDULE, WebhookReport(auth_counts));
     }
 
     /// Returns the request counts of a webhook account.
     fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
-        self.webhook.and_then(|webhook| webhook.auth_counts(account))
+        self.accounts.and_then(|accounts| accounts.auth_counts(account))
     }
 
     /// Returns a describer that records through this entrance.
@@ -126,7 +120,7 @@ impl<'a> SourceStarter<'a> {
 
     /// Returns the entrance of a device into ingest.
     fn device(&self, name: &str) -> Result<Entrance, String> {
-        let options = self.options.get(name).copied().unwrap_or_default();
+        let options = self.parts.live.options(name).unwrap_or_default();
         self.parts.ingest.device(name, options).map_err(|error| error.to_string())
     }
 
@@ -143,45 +137,13 @@ impl<'a> SourceStarter<'a> {
 
     /// Returns the entrance of the source `name` into ingest.
     fn entrance(&self, name: &str) -> Result<Entrance, String> {
-        let options = self.options.get(name).copied().unwrap_or_default();
+        let options = self.parts.live.options(name).unwrap_or_default();
         self.parts.ingest.source(name, options).map_err(|error| error.to_string())
     }
 }
 
-/// Returns the decoders of the configured sources, for replays.
-pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
-    let mut redecoder = Redecoder::new(contexts.clone());
-    for source in &config.sources {
-        match source {
-            Source::SmartMe(_) => redecoder.add(source.name(), decoders()),
-            Source::Smappee(account) => redecoder.add(source.name(), account.decoders()),
-            Source::Json(device) => redecoder.add(source.name(), device.decoders()),
-            Source::P1(meter) => redecoder.add(source.name(), meter.decoders()),
-            Source::DsmrLogger(logger) => redecoder.add(source.name(), logger.decoders()),
-            Source::Ksem(device) => redecoder.add(source.name(), device.decoders()),
-            Source::Em300(meter) => redecoder.add(source.name(), meter.decoders()),
-            Source::SmartMac(meter) => redecoder.add(source.name(), meter.decoders()),
-            Source::Mqtt(broker) => redecoder.add(source.name(), broker.decoders(&contexts)),
-        }
-    }
-    Redecode::by(move |source, received, batch| redecoder.decode(source, received, batch))
-}
-
 /// Gives the journal the names of all sources before the first of them starts.
 pub(super) fn add_names(config: &Config, ingest: &Ingest) -> Result<(), String> {
-    let options = options(config);
+    let options = live::options(config);
     ingest.add_sources(options.iter().map(|(name, _)| name.as_str())).map_err(|error| error.to_string())
-}
-
-/// Returns the options of each source with readings, by its name; webhook accounts first.
-pub(super) fn options(config: &Config) -> Vec<(String, SourceOptions)> {
-    let mut options: Vec<_> =
-        config.webhook.accounts.iter().map(|account| (account.name.clone(), account.source)).collect();
-    let mut named: HashSet<&str> = config.webhook.accounts.iter().map(|account| account.name.as_str()).collect();
-    for source in config.sources.iter().filter(|source| source.brings_readings()) {
-        if named.insert(source.name()) {
-            options.push((source.name().to_owned(), SourceOptions::default()));
-        }
-    }
-    options
 }

@@ -2,11 +2,12 @@
 
 use super::fill::Fill;
 use super::parts::Parts;
+use super::reload::{LastReload, Reloader};
 use super::sinks::{COVERAGE, KEEPER};
 use crate::admin::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SilentMeterStatus, SilentStatus, SinkStatus, Status,
-    Troubles, ValueStatus, VolumeStatus, troubles,
+    MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SharedStatus, SilentMeterStatus, SilentStatus,
+    SinkStatus, Status, Troubles, ValueStatus, VolumeStatus, troubles,
 };
 use crate::coverage::{Gap as MeasurementGap, SilentMeter};
 use crate::deliver::PumpStatus;
@@ -39,6 +40,7 @@ pub(super) struct StatusReader {
     pub(super) accepts: Option<Accepts>,
     pub(super) data_directory: PathBuf,
     pub(super) fill: Fill,
+    pub(super) reloader: Reloader,
 }
 
 impl StatusReader {
@@ -60,6 +62,7 @@ impl StatusReader {
             trouble: Troubles::UNKNOWN,
             clock: ClockStatus { ok: self.parts.ingest.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
+            reload: self.reloader.last().map(reload_status),
             certificates: self.certificates(now),
             volume: volume_status(&self.data_directory),
             sources: self.parts.sources.descriptions(),
@@ -136,6 +139,11 @@ impl StatusReader {
             gaps: gaps.iter().rev().take(GAPS_SHOWN_MAX).map(GapStatus::from).collect(),
         }
     }
+}
+
+fn reload_status(last: LastReload) -> ReloadStatus {
+    let LastReload { at, reloaded } = last;
+    ReloadStatus { at: at.to_string(), file: reloaded.file, restart: reloaded.restart, faults: reloaded.faults }
 }
 
 /// The bytes that wait for the slowest sink.

@@ -17,10 +17,14 @@ use std::sync::OnceLock;
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt, registry};
+use tracing_subscriber::{EnvFilter, Registry, fmt, registry, reload};
 
 /// The queue of this process, once [`install`] was called.
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+/// The filter of log events, which a reload of the configuration replaces.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+/// The variable whose filter replaces the configured level.
+const FILTER_VARIABLE: &str = "METERLINE_LOG";
 
 /// The format of log events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,8 +52,9 @@ pub fn install(level: Level, format: Format) -> std::io::Result<()> {
     if QUEUE.set(queue.clone()).is_err() {
         return Ok(());
     }
-    let filter = EnvFilter::try_from_env("METERLINE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{},meterline={level}", level.min(Level::WARN))));
+    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| filter_of(level));
+    let (filter, handle) = reload::Layer::new(filter);
+    FILTER.set(handle).ok();
     let lines = fmt::layer()
         .with_writer(move || queue.clone())
         .with_ansi(has_colours(&std::io::stderr()))
@@ -64,6 +69,20 @@ pub fn install(level: Level, format: Format) -> std::io::Result<()> {
     }
     log_panics();
     Ok(())
+}
+
+/// Changes the level of log events, unless `METERLINE_LOG` has set a filter.
+pub fn set_level(level: Level) {
+    if EnvFilter::try_from_env(FILTER_VARIABLE).is_ok() {
+        return;
+    }
+    if let Some(Err(error)) = FILTER.get().map(|filter| filter.reload(filter_of(level))) {
+        tracing::warn!(%error, "the log level cannot be changed");
+    }
+}
+
+fn filter_of(level: Level) -> EnvFilter {
+    EnvFilter::new(format!("{},meterline={level}", level.min(Level::WARN)))
 }
 
 /// Logs panics like other events: the standard hook waits for the reader of standard error.

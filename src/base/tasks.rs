@@ -26,6 +26,11 @@ impl Tasks {
         Self { runtime, running: Mutex::default() }
     }
 
+    /// Creates another owner on the same runtime.
+    pub fn beside(&self) -> Self {
+        Self::new(self.runtime.clone())
+    }
+
     /// Starts a task.
     pub fn spawn(&self, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) {
         let started = (name.into(), self.runtime.spawn(task));

@@ -5,6 +5,7 @@ use super::location::DataLocation;
 use super::table::{print, print_json};
 use crate::app::{Finding, findings};
 use crate::base::Level;
+use crate::base::terminal::has_colours;
 use clap::Args;
 
 /// Check a configuration and report all errors at once
@@ -12,7 +13,8 @@ use clap::Args;
 /// Reads the configuration, the files that it names and the data directory, and checks that
 /// the directory can be written or created. Leaves nothing behind and works beside a running
 /// service. Run it before each start of the service and after each change of the
-/// configuration, as the service's user.
+/// configuration, as the service's user. If the service runs, it also says which changes of the
+/// file `meterline reload` takes, and which need a restart.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: meterline check --config /etc/meterline/meterline.toml --connect\n\n\
     Exit codes: 0 no faults (there may be warnings), 3 faults.")]
@@ -39,8 +41,9 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     if arguments.json {
         print_json(&found)?;
     } else {
+        let has_colours = has_colours(&std::io::stdout());
         for finding in &found {
-            print(line(finding))?;
+            print(line(finding, has_colours))?;
         }
     }
     let faults = found.iter().filter(|finding| finding.level == Level::Fault).count();
@@ -51,11 +54,12 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(finding: &Finding) -> String {
-    let mark = match finding.level {
-        Level::Good => "good   ",
-        Level::Warning => "warning",
-        Level::Fault => "FAULT  ",
+fn line(finding: &Finding, has_colours: bool) -> String {
+    let (mark, colour) = match finding.level {
+        Level::Good => ("good   ", 32),
+        Level::Warning => ("warning", 33),
+        Level::Fault => ("FAULT  ", 31),
     };
+    let mark = if has_colours { format!("\x1b[{colour}m{mark}\x1b[0m") } else { mark.to_owned() };
     format!("{mark}  {}: {}", finding.part, finding.message)
 }

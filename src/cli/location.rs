@@ -33,6 +33,11 @@ pub(super) struct DataLocation {
 }
 
 impl DataLocation {
+    /// The path of the configuration file, from the root directory.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        self.config.config.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+    }
+
     pub(super) fn read(&self) -> Result<Config, Faults> {
         let mut config = config::load(self.config.config.as_deref())?;
         if let Some(data) = &self.data {

@@ -3,9 +3,10 @@
 use super::Failure;
 use super::location::DataLocation;
 use super::verbosity::Verbosity;
-use crate::app::{PassedSockets, Service, telemetry};
+use crate::app::{ConfigFile, PassedSockets, Service, telemetry};
 use crate::clock::Clock;
 use clap::Args;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Run the service until a signal stops it
@@ -19,9 +20,11 @@ use std::time::Duration;
 /// deadline; the rest stays in the journal. A second signal ends the process at once.
 /// Data that was answered is safe in both cases.
 ///
-/// SIGINT, SIGTERM and SIGHUP stop the service. SIGHUP reloads nothing: changed certificates
-/// are loaded without a signal, other changes need a restart. Under nohup a SIGHUP is
-/// ignored, as are SIGQUIT, SIGUSR1 and SIGUSR2.
+/// SIGINT and SIGTERM stop the service. SIGHUP reloads the configuration like `meterline reload`:
+/// webhook accounts and credentials, certificates, sources and the log level; other changes need a
+/// restart, and are named in the log. If standard error is a terminal, SIGHUP stops the service,
+/// because a terminal that closes sends it. Under nohup it is ignored. SIGQUIT, SIGUSR1 and SIGUSR2
+/// are ignored.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: meterline run --config /etc/meterline/meterline.toml\n\n\
     Exit codes: 0 stopped by a signal, 1 the service could not start or a part of it failed, 3 error in\n\
@@ -37,10 +40,17 @@ pub(super) struct RunArgs {
 pub(super) fn run(arguments: &RunArgs, verbosity: Verbosity) -> Result<(), Failure> {
     // Before the log's thread runs.
     let sockets = PassedSockets::of_the_process().map_err(Failure::failed)?;
-    let config = arguments.location.load()?;
+    let location = arguments.location.clone();
+    let load = move || {
+        let mut config = location.read()?;
+        config.log.level = verbosity.level(config.log.level);
+        Ok(config)
+    };
+    let config = load()?;
     let format = if config.log.json { telemetry::Format::Json } else { telemetry::Format::Text };
-    telemetry::install(verbosity.level(config.log.level), format)?;
-    let service = Service::start_on(sockets, config, Clock::system()).map_err(Failure::failed)?;
+    telemetry::install(config.log.level, format)?;
+    let file = ConfigFile { path: arguments.location.file(), load: Arc::new(load) };
+    let service = Service::start_on(sockets, config, file, Clock::system()).map_err(Failure::failed)?;
     let ended = service.wait_for_signal(None, Duration::from_secs(1), || {});
     service.stop(arguments.stop_within);
     match ended {

@@ -20,6 +20,7 @@ pub(super) fn ca_file(section: &mut Section<'_>) -> Option<CaFile> {
             return None;
         }
     };
+    section.note_content("ca_file", &pem);
     CaFile::parse(path, &pem).map_err(|why| section.fault("ca_file", format!("the file {shown} {why}"))).ok()
 }
 

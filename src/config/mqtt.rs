@@ -118,6 +118,7 @@ fn identity(section: &mut Section<'_>) -> Option<ClientIdentity> {
             return None;
         }
     };
+    section.note_content("certificate_file", &chain);
     ClientIdentity::parse(&chain, key.expose().as_bytes())
         .map_err(|why| section.fault("certificate_file", format!("the file {} {why}", path.display())))
         .ok()

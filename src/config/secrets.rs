@@ -80,6 +80,7 @@ fn from_variable(section: &Section<'_>, key: &'static str, name: &str) -> Option
         section.fault(key, format!("the environment variable {name} is not set, or is not UTF-8 text"));
         return None;
     };
+    section.note_content(key, text.as_bytes());
     let secret = secret_text(&text).map(Secret::new);
     if secret.is_none() {
         section.fault(key, format!("the environment variable {name} is empty"));
@@ -93,7 +94,10 @@ fn from_file(section: &Section<'_>, key: &'static str, path: &Path) -> Option<Se
         None => read_secret(path),
     };
     match read {
-        Ok(text) => Some(Secret::new(text)),
+        Ok(text) => {
+            section.note_content(key, text.as_bytes());
+            Some(Secret::new(text))
+        }
         Err(error) => {
             section.fault(key, format!("cannot read {}: {error}", path.display()));
             None

@@ -8,6 +8,7 @@
 
 use super::fault::{Fault, Faults};
 use super::keys::{Form, Key, Keys};
+use super::settings::Reads;
 use super::value::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,11 +27,21 @@ pub(super) struct Context<'s> {
     /// The keys that are read, if they are to be described. Then every table is read as if the
     /// file had it, and each list as if it had one table.
     keys: Option<RefCell<Keys>>,
+    /// The values that were read.
+    pub(super) reads: RefCell<Reads>,
 }
 
 impl<'s> Context<'s> {
     pub(super) fn new(file: &'s str, text: &'s str, environment: &'s BTreeMap<String, String>) -> Self {
-        Self { file, text, environment, faults: RefCell::default(), used_variables: RefCell::default(), keys: None }
+        Self {
+            file,
+            text,
+            environment,
+            faults: RefCell::default(),
+            used_variables: RefCell::default(),
+            keys: None,
+            reads: RefCell::default(),
+        }
     }
 
     /// A context in which reads describe the keys of an empty file.
@@ -87,7 +98,7 @@ impl<'s> Section<'s> {
         self.note(key, || Form::Value(T::KIND));
         if let Some((name, text)) = self.variable(key) {
             return match T::from_text(&text) {
-                Ok(value) => Some(value),
+                Ok(value) => Some(self.read(key, value)),
                 Err(why) => {
                     self.push(format!("environment variable {name}"), key, why);
                     None
@@ -96,7 +107,7 @@ impl<'s> Section<'s> {
         }
         let (_, value) = self.entry(key)?;
         match T::from_toml(value.get_ref()) {
-            Ok(parsed) => Some(parsed),
+            Ok(parsed) => Some(self.read(key, parsed)),
             Err(why) => {
                 let location = self.location(value.span().start);
                 self.push(location, key, why);
@@ -220,6 +231,22 @@ impl<'s> Section<'s> {
     fn described(&self, key: &str) -> Section<'s> {
         let path = format!("{}[]", self.name(key));
         Section { context: self.context, path, table: None, offset: 0, known: Vec::new(), has_variables: false }
+    }
+
+    /// Notes the value of a key, so that a change is seen.
+    fn read<T: Value>(&self, key: &str, value: T) -> T {
+        self.note_content(key, value.shown().to_string().as_bytes());
+        value
+    }
+
+    /// Notes the content of a file or variable that the value of a key names.
+    pub(super) fn note_content(&self, key: &str, content: &[u8]) {
+        self.context.reads.borrow_mut().add(self.name(key), content);
+    }
+
+    /// The path of this table, with the number of each list's table.
+    pub(super) fn path(&self) -> String {
+        self.path.clone()
     }
 
     /// Refuses a key that must not be given.

@@ -512,7 +512,7 @@ fn the_example_is_valid_with_all_its_keys() {
     }
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();
-    read(Section::root(&context, table.get_ref()));
+    read(Section::root(&context, table.get_ref()), &mut Vec::new());
     let faults = context.into_faults();
     assert!(faults.0.is_empty(), "{faults}");
 }

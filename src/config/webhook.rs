@@ -38,6 +38,8 @@ pub(super) struct WebhookAccounts {
     pub(super) read: Vec<WebhookAccount>,
     /// Whether every table could be read, so that another name is the name of none.
     pub(super) are_all_read: bool,
+    /// The path of each table.
+    pub(super) paths: Vec<String>,
 }
 
 /// A user name, its password and the file of the password.
@@ -72,6 +74,7 @@ pub(super) fn webhook(mut section: Section<'_>, is_alone: bool) -> (Config, Webh
     let bounds = bounds(&mut section);
     let tables = section.sections("account");
     let tables_count = tables.len();
+    let paths: Vec<String> = tables.iter().map(Section::path).collect();
     let read = tables.into_iter().filter_map(account);
     let (mut accounts, mut webhook_accounts): (Vec<Account>, Vec<WebhookAccount>) = read.unzip();
     let are_all_read = webhook_accounts.len() == tables_count;
@@ -101,7 +104,7 @@ pub(super) fn webhook(mut section: Section<'_>, is_alone: bool) -> (Config, Webh
         }
     }
     section.finish();
-    (config, WebhookAccounts { read: webhook_accounts, are_all_read })
+    (config, WebhookAccounts { read: webhook_accounts, are_all_read, paths })
 }
 
 /// Whether the fault can follow from a value that could not be read.
@@ -238,7 +241,11 @@ fn previous_pair(section: &Section<'_>, first: Option<&Pair>, has_second: bool) 
         return None;
     }
     match file.read() {
-        Ok(passwords) => passwords.before.map(|password| Pair { user: first.user.clone(), password, file: None }),
+        Ok(passwords) => {
+            let before = passwords.before?;
+            section.note_content(PASSWORD.file, before.expose().as_bytes());
+            Some(Pair { user: first.user.clone(), password: before, file: None })
+        }
         Err(error) => {
             section.fault(PASSWORD.file, format!("cannot read the previous password of the rotation: {error}"));
             None

@@ -7,21 +7,27 @@ use super::sink::Delivery;
 use crate::journal::{Record, RuleVersion, SourceId, Verdict, View};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::PayloadFormat;
+use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The currently configured limits, by source.
 #[derive(Debug, Clone, Default)]
-pub struct CurrentRules(Arc<HashMap<String, Limits>>);
+pub struct CurrentRules(Arc<ArcSwap<HashMap<String, Limits>>>);
 
 impl CurrentRules {
     /// The limits of these sources; any other source has the standard limits.
     pub fn new(rules: impl IntoIterator<Item = (String, Limits)>) -> Self {
-        Self(Arc::new(rules.into_iter().collect()))
+        Self(Arc::new(ArcSwap::from_pointee(rules.into_iter().collect())))
+    }
+
+    /// Replaces the limits for every holder.
+    pub fn replace(&self, rules: impl IntoIterator<Item = (String, Limits)>) {
+        self.0.store(Arc::new(rules.into_iter().collect()));
     }
 
     fn of(&self, source: &str) -> Limits {
-        self.0.get(source).copied().unwrap_or(Limits::DEFAULT)
+        self.0.load().get(source).copied().unwrap_or(Limits::DEFAULT)
     }
 }
 

@@ -37,6 +37,8 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_log_lines_dropped_total", Counter, &["reason"], "Log lines that were dropped, by reason: full (the reader of standard error is too slow), unwritable (standard error is closed or full), repeated (more than 10 of one kind from a library in a minute)."),
     family("meterline_data_volume_bytes", Gauge, &[], "Size of the volume of the data directory; absent where it cannot be read."),
     family("meterline_data_volume_free_bytes", Gauge, &[], "Free bytes of that volume that the service's user may take."),
+    family("meterline_configuration_current", Gauge, &[], "1 while the configuration in use is the file's, but for settings that need a restart; 0 after a reload that was refused because the file has errors."),
+    family("meterline_configuration_reloads_total", Counter, &["outcome"], "Reloads of the configuration, by outcome: applied, or refused (the earlier configuration stays in use)."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock is after the build date and can be used, else 0; while it is 0, ingest answers 503."),
     family("meterline_clock_jumps_total", Counter, &[], "Jumps of the wall clock against the monotonic clock."),
     family("meterline_webhook_connections", Gauge, &[], "Open connections at the webhook listener."),

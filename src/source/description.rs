@@ -269,3 +269,12 @@ impl Reporter {
         }
     }
 }
+
+impl Drop for Reporter {
+    /// A source that ended is in no state, and its facts have no value: it may be gone from the
+    /// configuration.
+    fn drop(&mut self) {
+        self.states.iter().for_each(|state| state.set(0.0));
+        self.numbers.values().for_each(|fact| fact.set(f64::NAN));
+    }
+}

@@ -47,6 +47,20 @@ impl Sources {
         }
     }
 
+    /// Creates an empty set that shares the connections and the log of faults with this one, and has a
+    /// stop of its own.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            tasks: self.tasks.beside(),
+            stop: Stop::default(),
+            clock: self.clock.clone(),
+            http: self.http.clone(),
+            published: Mutex::default(),
+            logged: Arc::clone(&self.logged),
+            actions: Mutex::default(),
+        }
+    }
+
     /// The signal that ends the waits of all sources.
     pub fn stop_signal(&self) -> &Stop {
         &self.stop
@@ -101,18 +115,25 @@ impl Sources {
         self.actions.lock().push((name.to_owned(), action, act));
     }
 
+    /// Whether source `name` offers this action.
+    pub(super) fn offers(&self, name: &str, action: &str) -> bool {
+        self.action(name, action).is_some()
+    }
+
     /// Runs an action of source `name`.
     ///
     /// # Errors
     /// A sentence: no such source or action, or why it failed.
     pub fn act(&self, name: &str, action: &str) -> Result<Value, String> {
-        let act = {
-            let actions = self.actions.lock();
-            let found = actions.iter().find(|(source, offered, _)| source == name && *offered == action);
-            found.map(|(.., act)| Arc::clone(act))
-        };
+        let act = self.action(name, action);
         let act = act.ok_or_else(|| format!("the running service has no source '{name}' that offers '{action}'"))?;
         act()
+    }
+
+    fn action(&self, name: &str, action: &str) -> Option<Action> {
+        let actions = self.actions.lock();
+        let found = actions.iter().find(|(source, offered, _)| source == name && *offered == action);
+        found.map(|(.., act)| Arc::clone(act))
     }
 
     /// The descriptions of all sources, in the order of their start.

@@ -26,6 +26,7 @@
 
 mod accepts;
 mod access;
+mod accounts;
 mod activity;
 mod answer;
 mod answer_body;
@@ -54,6 +55,7 @@ mod transport;
 
 pub use accepts::Accepts;
 pub use access::AuthCounts;
+pub use accounts::{Accounts, Unregistered};
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
 pub use credentials::{Credentials, Pairs};

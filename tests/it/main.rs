@@ -20,6 +20,7 @@ mod end_to_end {
     mod back_fill;
     mod backup;
     mod behind_proxy;
+    mod command_line;
     mod commands;
     mod consumers;
     mod control_socket;
@@ -52,6 +53,7 @@ mod end_to_end {
     mod probe;
     mod process;
     mod prometheus;
+    mod reload;
     mod replay;
     #[cfg(feature = "test-faults")]
     mod replay_redecode;

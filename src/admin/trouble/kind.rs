@@ -28,6 +28,8 @@ pub enum Kind {
     CertificateInvalid,
     /// A certificate ends soon.
     CertificateExpiring,
+    /// A reload was refused, because the configuration has errors.
+    ConfigurationRefused,
     /// A sink cannot be reached.
     SinkWaiting,
     /// A sink takes data, but far behind.
@@ -52,6 +54,8 @@ pub enum Kind {
     ClockJumped,
     /// A source has not finished its first run in time.
     SourceNotRun,
+    /// Changed settings are used after a restart.
+    RestartNeeded,
 }
 
 /// The properties that all troubles of a kind have.
@@ -63,7 +67,7 @@ struct Facts {
 
 impl Kind {
     /// Every kind, the most urgent first.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::DataRefused,
         Self::ClockUnset,
         Self::AccountHeldBack,
@@ -74,6 +78,7 @@ impl Kind {
         Self::SourceFailing,
         Self::CertificateInvalid,
         Self::CertificateExpiring,
+        Self::ConfigurationRefused,
         Self::SinkWaiting,
         Self::SinkBehind,
         Self::SourceSilent,
@@ -86,6 +91,7 @@ impl Kind {
         Self::MetersUntracked,
         Self::ClockJumped,
         Self::SourceNotRun,
+        Self::RestartNeeded,
     ];
 
     /// How bad it is.
@@ -121,6 +127,7 @@ impl Kind {
             Self::SourceFailing => fault(SOURCES, "MeterlineSourceFailing"),
             Self::CertificateInvalid => fault(CHECK, "MeterlineCertificateInvalid"),
             Self::CertificateExpiring => warning(CHECK, "MeterlineCertificateExpiring"),
+            Self::ConfigurationRefused => fault(CHECK, "MeterlineConfigurationRefused"),
             Self::SinkWaiting => warning(CONNECT, "MeterlineSinkUnreachable"),
             Self::SinkBehind => warning(JOURNAL, "MeterlineSinkBehind"),
             Self::SourceSilent => warning(SOURCES, "MeterlineNothingReceived"),
@@ -133,6 +140,7 @@ impl Kind {
             Self::MetersUntracked => warning(CHECK, "MeterlineReadingsMissing"),
             Self::ClockJumped => warning("timedatectl", "MeterlineClockJumped"),
             Self::SourceNotRun => warning(SOURCES, "MeterlineSourceFailing"),
+            Self::RestartNeeded => warning(CHECK, "MeterlineConfigurationRefused"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::list::{Found, Text};
-use crate::admin::status::{CertificateStatus, Status};
+use crate::admin::status::{CertificateStatus, ReloadStatus, Status};
 use crate::base::human;
 use std::time::Duration;
 
@@ -29,11 +29,28 @@ pub(super) fn add(found: &mut Found, status: &Status) {
     for each in &status.certificates {
         certificate(found, each);
     }
+    if let Some(last) = &status.reload {
+        reload(found, last);
+    }
     if let Some(volume) = status.volume.as_ref().filter(|volume| volume.free_bytes < FREE_BYTES_MIN) {
         let free = human::bytes(volume.free_bytes);
         let sentence = format!("The volume of the data directory has {free} free.");
         let effect = "When it is full, posts are answered 503 and the embedded store stops. Answered data is safe.";
         found.add(Kind::DiskFull, "", Text::new(sentence, effect).command(format!("df -h {}", volume.directory)));
+    }
+}
+
+fn reload(found: &mut Found, last: &ReloadStatus) {
+    let since = last.at.clone();
+    if let Some(first) = last.faults.first() {
+        let sentence = format!("The configuration has errors ({}), the first: {first}.", last.faults.len());
+        let effect = "The earlier configuration stays in use. A restart would fail.";
+        found.add(Kind::ConfigurationRefused, "", Text::new(sentence, effect).since(since.clone()));
+    }
+    if !last.restart.is_empty() {
+        let sentence = format!("Changed settings need a restart: {}.", last.restart.join(", "));
+        let effect = "The earlier settings stay in use until then.";
+        found.add(Kind::RestartNeeded, "", Text::new(sentence, effect).since(since));
     }
 }
 

@@ -3,7 +3,8 @@
 use super::list::CHECKED;
 use super::{Kind, SHOWN_MAX, Trouble, troubles};
 use crate::admin::status::{
-    CertificateStatus, GapStatus, IngestStatus, MissingGapStatus, SharedStatus, SilentMeterStatus, Status, VolumeStatus,
+    CertificateStatus, GapStatus, IngestStatus, MissingGapStatus, ReloadStatus, SharedStatus, SilentMeterStatus,
+    Status, VolumeStatus,
 };
 use crate::admin::tests::status;
 use crate::base::Level;
@@ -102,6 +103,17 @@ fn a_certificate_is_named_before_its_end_after_it_and_if_its_files_are_wrong() {
     assert_eq!(kind(-1, None), [(Kind::CertificateInvalid, expired)]);
     let wrong = "The files of the webhook's certificate cannot be used: no key.".to_owned();
     assert_eq!(kind(15 * 86_400, Some("no key")), [(Kind::CertificateInvalid, wrong)]);
+}
+
+#[test]
+fn a_refused_reload_and_settings_that_wait_for_a_restart_are_named() {
+    let (at, file) = ("1970-01-01T05:00:00Z".to_owned(), "m.toml".to_owned());
+    let (faults, restart) = (vec!["a".to_owned(), "b".to_owned()], vec!["journal.cap".to_owned()]);
+    let entries = found(|status| status.reload = Some(ReloadStatus { at, file, restart, faults }));
+    let entries: Vec<_> = entries.into_iter().map(|entry| (entry.kind, entry.sentence)).collect();
+    let refused = "The configuration has errors (2), the first: a.".to_owned();
+    let waiting = "Changed settings need a restart: journal.cap.".to_owned();
+    assert_eq!(entries, [(Kind::ConfigurationRefused, refused), (Kind::RestartNeeded, waiting)]);
 }
 
 #[test]

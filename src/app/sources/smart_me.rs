@@ -8,7 +8,7 @@ use crate::source::smart_me::{
     REPLACE_REGISTRATION, Registrar, Registration, Target, WebhookLogins, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
-use crate::source::{Inlet, Keep};
+use crate::source::{Inlet, Keep, Sources};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,18 +20,18 @@ const REQUEST_WAIT_MAX: Duration = Duration::from_mins(10);
 const COMMAND_REQUEST_WAIT_MAX: Duration = Duration::from_secs(30);
 
 impl SourceStarter<'_> {
-    pub(super) fn start_smart_me(&self, account: &Account) -> Result<(), String> {
-        let stop = self.parts.sources.stop_signal().clone();
+    pub(super) fn start_smart_me(&self, account: &Account, sources: &Sources) -> Result<(), String> {
+        let stop = sources.stop_signal().clone();
         let access = Access::new(account, &self.config.data_directory, stop, self.parts.clock.clone());
         for warning in account.warnings(&self.config.data_directory) {
             tracing::warn!(account = account.name, "{warning}");
         }
         let client = Client::new(account.clone(), access.clone(), REQUEST_WAIT_MAX);
         if let (Some(wanted), Some(pairs)) =
-            (&account.wanted, self.webhook.and_then(|webhook| webhook.pairs(&account.name)))
+            (&account.wanted, self.accounts.and_then(|accounts| accounts.pairs(&account.name)))
         {
-            let (target, file) = (Target::new(wanted.clone()), self.registration_file.clone());
-            self.keep_registration(account, Registrar::new(client.clone(), target.clone(), file.clone()));
+            let (target, file) = (Target::new(wanted.clone()), self.parts.live.registration_file.clone());
+            self.keep_registration(account, sources, Registrar::new(client.clone(), target.clone(), file.clone()));
             let client = Client::new(account.clone(), access.clone(), COMMAND_REQUEST_WAIT_MAX);
             let registrar = Registrar::new(client, target.clone(), file);
             let rotation = Rotation {
@@ -40,27 +40,33 @@ impl SourceStarter<'_> {
                 pairs,
                 registrar,
                 runtime: self.parts.runtime.clone(),
-                stop: self.parts.sources.stop_signal().clone(),
+                stop: sources.stop_signal().clone(),
             };
-            self.offer(Arc::new(rotation));
+            Self::offer(sources, Arc::new(rotation));
         }
-        let brings_readings = self.options.contains_key(&account.name);
+        let brings_readings = self.parts.live.options(&account.name).is_some();
         if account.repair && brings_readings {
             let inlet = self.inlet(account, GapRepair::KIND)?;
             let repair = GapRepair::new(client.clone(), self.arrivals(), inlet, self.parts.clock.clone());
-            self.parts.sources.start_polled(&account.name, GapRepair::KIND, GapRepair::SCHEDULE, repair);
+            sources.start_polled(&account.name, GapRepair::KIND, GapRepair::SCHEDULE, repair);
         }
-        self.poll_devices(account, client, brings_readings)
+        self.poll_devices(account, sources, client, brings_readings)
     }
 
-    fn keep_registration(&self, account: &Account, registrar: Registrar) {
+    fn keep_registration(&self, account: &Account, sources: &Sources, registrar: Registrar) {
         let Some(every) = account.reconcile_every else { return };
         let logins = logins_of(self.auth_counts(&account.name));
         let registration = Registration::new(registrar, logins, self.parts.clock.clone());
-        self.parts.sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
+        sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
     }
 
-    fn poll_devices(&self, account: &Account, client: Client, brings_readings: bool) -> Result<(), String> {
+    fn poll_devices(
+        &self,
+        account: &Account,
+        sources: &Sources,
+        client: Client,
+        brings_readings: bool,
+    ) -> Result<(), String> {
         let Some(polling) = account.polling.clone() else { return Ok(()) };
         let schedule = Devices::schedule(polling.every);
         let store = match polling.mode {
@@ -73,25 +79,17 @@ impl SourceStarter<'_> {
             has_webhook: self.auth_counts(&account.name).is_some(),
             store,
             describer,
-            counters: self.counters.clone(),
+            counters: self.parts.live.counters.clone(),
             clock: self.parts.clock.clone(),
         };
-        self.parts.sources.start_polled(&account.name, Devices::KIND, schedule, Devices::new(client, parts));
+        sources.start_polled(&account.name, Devices::KIND, schedule, Devices::new(client, parts));
         Ok(())
     }
 
-    fn offer(&self, rotation: Arc<Rotation>) {
+    fn offer(sources: &Sources, rotation: Arc<Rotation>) {
         let (name, reload) = (rotation.account.name.clone(), Arc::clone(&rotation));
-        self.parts.sources.offer(
-            &name,
-            RELOAD_CREDENTIALS,
-            Arc::new(move || reload.reload_credentials().map(Value::from)),
-        );
-        self.parts.sources.offer(
-            &name,
-            REPLACE_REGISTRATION,
-            Arc::new(move || rotation.replace_registration().map(Value::from)),
-        );
+        sources.offer(&name, RELOAD_CREDENTIALS, Arc::new(move || reload.reload_credentials().map(Value::from)));
+        sources.offer(&name, REPLACE_REGISTRATION, Arc::new(move || rotation.replace_registration().map(Value::from)));
     }
 
     fn inlet(&self, account: &Account, kind: &'static str) -> Result<Inlet, String> {

@@ -26,7 +26,7 @@ pub struct WebhookCounters(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    accounts: Vec<String>,
+    accounts: Mutex<Vec<String>>,
     meters: Mutex<HashMap<MeterId, Points>>,
 }
 
@@ -43,7 +43,12 @@ struct Point {
 impl WebhookCounters {
     /// Creates the counters of these accounts.
     pub fn of(accounts: impl IntoIterator<Item = String>) -> Self {
-        Self(Arc::new(Inner { accounts: accounts.into_iter().collect(), meters: Mutex::default() }))
+        Self(Arc::new(Inner { accounts: Mutex::new(accounts.into_iter().collect()), meters: Mutex::default() }))
+    }
+
+    /// Replaces the accounts. It holds for entrances that are made afterwards.
+    pub fn replace(&self, accounts: impl IntoIterator<Item = String>) {
+        *self.0.accounts.lock() = accounts.into_iter().collect();
     }
 
     /// Whether this register is remembered.
@@ -91,7 +96,7 @@ impl WebhookCounters {
 
 impl ReadingObserver for WebhookCounters {
     fn observes(&self, source: &str) -> bool {
-        self.0.accounts.iter().any(|compared| compared == source)
+        self.0.accounts.lock().iter().any(|compared| compared == source)
     }
 
     fn observe<'a>(&self, format: PayloadFormat, readings: &mut dyn Iterator<Item = Judged<'a>>) {

@@ -69,13 +69,14 @@ async fn a_list_that_is_reported_again_replaces_only_its_own_texts() {
 #[tokio::test]
 async fn numbers_and_the_state_are_metrics() {
     let sources = sources();
-    let ((), metrics) = measured(|| {
+    let (reporter, metrics) = measured(|| {
         let mut reporter = sources.reporter("house", "played");
         reporter.set("meters", 3_usize);
         reporter.set("mode", "watch");
         reporter.report(SourceState::Running, None);
         reporter.set("meters", 4_usize);
         reporter.report(SourceState::Failing, None);
+        reporter
     });
     assert_has_line(&metrics, r#"meterline_source_fact{source="house",kind="played",fact="meters"} 4"#);
     assert!(!metrics.render().contains("mode"), "a text is no metric");
@@ -83,6 +84,10 @@ async fn numbers_and_the_state_are_metrics() {
         let labels = format!(r#"{{source="house",kind="played",state="{state}"}}"#);
         assert_has_line(&metrics, &format!("meterline_source_state{labels} {value}"));
     }
+    // A source that ended is in no state.
+    drop(reporter);
+    assert_has_line(&metrics, r#"meterline_source_fact{source="house",kind="played",fact="meters"} NaN"#);
+    assert_has_line(&metrics, r#"meterline_source_state{source="house",kind="played",state="failing"} 0"#);
 }
 
 #[tokio::test]

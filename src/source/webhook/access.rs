@@ -65,8 +65,16 @@ struct Entry {
 }
 
 impl AccessList {
-    pub(super) fn new(accounts: &[Account]) -> Self {
-        let entry = |account: &Account| Entry::new(account.credentials.is_empty(), &account.credentials);
+    /// Creates the list; `known` returns the pairs and counts that an account had before. Their other
+    /// holders see the new credentials.
+    pub(super) fn new(accounts: &[Account], known: impl Fn(&str) -> Option<(Arc<Pairs>, Arc<AuthCounts>)>) -> Self {
+        let entry = |account: &Account| {
+            let Some((pairs, auth_counts)) = known(&account.name) else {
+                return Entry::new(account.credentials.is_empty(), &account.credentials);
+            };
+            pairs.replace(&account.credentials);
+            Entry { open: account.credentials.is_empty(), pairs, auth_counts }
+        };
         Self {
             by_path: accounts.iter().enumerate().map(|(index, account)| (digest(&account.path), index)).collect(),
             entries: accounts.iter().map(entry).collect(),
@@ -88,14 +96,9 @@ impl AccessList {
         }
     }
 
-    /// Each account's request counts, in the accounts' order.
-    pub(super) fn auth_counts(&self) -> impl Iterator<Item = &Arc<AuthCounts>> {
-        self.entries.iter().map(|entry| &entry.auth_counts)
-    }
-
-    /// Each account's pairs, in the accounts' order.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = &Arc<Pairs>> {
-        self.entries.iter().map(|entry| &entry.pairs)
+    /// The pairs and request counts of the account with this index.
+    pub(super) fn logins(&self, index: usize) -> Option<(Arc<Pairs>, Arc<AuthCounts>)> {
+        self.entries.get(index).map(|entry| (Arc::clone(&entry.pairs), Arc::clone(&entry.auth_counts)))
     }
 }
 
@@ -134,7 +137,10 @@ mod tests {
     }
 
     fn two() -> AccessList {
-        AccessList::new(&[account("x", "/x", &[("x", "old"), ("x", "new")]), account("y", "/x/y", &[("y", "pass")])])
+        AccessList::new(
+            &[account("x", "/x", &[("x", "old"), ("x", "new")]), account("y", "/x/y", &[("y", "pass")])],
+            |_| None,
+        )
     }
 
     #[test]
@@ -147,7 +153,7 @@ mod tests {
     #[test]
     fn changed_pairs_hold_from_the_next_request_and_uses_of_the_second_are_counted() {
         let list = two();
-        let pairs = list.pairs().next().unwrap();
+        let (pairs, _) = list.logins(0).unwrap();
         pairs.replace(&[Credentials::new("x", "newest"), Credentials::new("x", "new")]);
         let access = ["newest", "new", "old"].map(|password| list.of(&Method::POST, "/x", &basic("x", password)));
         assert_eq!(access, [Decision::Account(0), Decision::Account(0), Decision::Challenge]);
@@ -185,14 +191,16 @@ mod tests {
         ] {
             list.of(method, path, &presented);
         }
-        let counted: Vec<_> =
-            list.auth_counts().map(|auth_counts| (auth_counts.accepted(), auth_counts.wrong())).collect();
+        let counted: Vec<_> = (0..2)
+            .map(|index| list.logins(index).unwrap().1)
+            .map(|counts| (counts.accepted(), counts.wrong()))
+            .collect();
         assert_eq!(counted, [(1, 1), (0, 0)]);
     }
 
     #[test]
     fn without_any_credentials_there_is_nothing_to_hide() {
-        let open = AccessList::new(&[account("x", "/x", &[])]);
+        let open = AccessList::new(&[account("x", "/x", &[])], |_| None);
         assert_eq!(open.of(&Method::POST, "/x", &Presented::new(None)), Decision::Account(0));
         assert_eq!(open.of(&Method::POST, "/", &Presented::new(None)), Decision::NotFound);
         assert_eq!(open.of(&Method::POST, "/x", &basic("any", "thing")), Decision::Account(0));

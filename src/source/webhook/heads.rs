@@ -67,31 +67,28 @@ pub struct Head {
 /// Records heads and queues them for the file.
 #[derive(Debug)]
 pub(super) struct HeadLog {
-    /// The accounts' names, and the time of each one's last recorded head.
-    accounts: Vec<(String, AtomicI64)>,
     queue: mpsc::Sender<Head>,
     dropped: Counter,
 }
 
 impl HeadLog {
     /// Starts the writer task. It ends when the log is dropped and all heads are written.
-    pub(super) fn start(file: PathBuf, accounts: impl Iterator<Item = String>) -> (Self, JoinHandle<()>) {
+    pub(super) fn start(file: PathBuf) -> (Self, JoinHandle<()>) {
         let (queue, heads) = mpsc::channel(QUEUE_HEADS_MAX);
         let dropped = metrics::counter("meterline_webhook_heads_dropped_total", &[]);
         let writer = tokio::spawn(write(heads, file, dropped.clone()));
-        (Self { accounts: accounts.map(|name| (name, AtomicI64::new(0))).collect(), queue, dropped }, writer)
+        (Self { queue, dropped }, writer)
     }
 
-    /// The head of an account's request, if one is due.
-    pub(super) fn take(&self, account: usize, head: &Parts, now: UnixNanos) -> Option<Head> {
-        let (name, noted) = self.accounts.get(account)?;
+    /// The head of a request of the account with this name, if one is due after the last one that was noted.
+    pub(super) fn take(name: &str, noted: &AtomicI64, head: &Parts, now: UnixNanos) -> Option<Head> {
         let before = noted.load(Ordering::Relaxed);
         let is_due = u128::from(now.0.abs_diff(before)) >= HEAD_EVERY.as_nanos();
         if !is_due || noted.compare_exchange(before, now.0, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return None;
         }
         Some(Head {
-            account: name.clone(),
+            account: name.to_owned(),
             received_ns: now.0,
             method: head.method.to_string(),
             version: format!("{:?}", head.version),

@@ -10,22 +10,17 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Time before an unauthenticated connection can be displaced.
 const GRACE: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(1) };
-/// Marks an unauthenticated connection.
-const NO_ACCOUNT: usize = usize::MAX;
-
 /// The connection permits of a listener.
 #[derive(Debug)]
 pub(super) struct ConnectionPermits {
     unauthenticated: Mutex<Unauthenticated>,
-    /// Connections of each account.
-    by_account: Vec<AtomicUsize>,
     account_max: usize,
 }
 
@@ -47,14 +42,14 @@ struct Displaceable {
 pub(super) struct ConnectionPermit {
     permits: Arc<ConnectionPermits>,
     number: u64,
-    account: AtomicUsize,
+    /// The number of connections of its account; unset for an unauthenticated connection.
+    account: OnceLock<Arc<AtomicUsize>>,
     displace: Arc<Notify>,
 }
 
 impl ConnectionPermits {
-    pub(super) fn new(accounts: usize, account_max: usize) -> Self {
-        let by_account = (0..accounts).map(|_| AtomicUsize::new(0)).collect();
-        Self { unauthenticated: Mutex::default(), by_account, account_max }
+    pub(super) fn new(account_max: usize) -> Self {
+        Self { unauthenticated: Mutex::default(), account_max }
     }
 
     /// Acquires a permit for a new, unauthenticated connection.
@@ -67,7 +62,7 @@ impl ConnectionPermits {
             .by_age
             .insert(number, Displaceable { displaceable_at: now + GRACE, displace: Arc::clone(&displace) });
         drop(unauthenticated);
-        ConnectionPermit { permits: Arc::clone(self), number, account: AtomicUsize::new(NO_ACCOUNT), displace }
+        ConnectionPermit { permits: Arc::clone(self), number, account: OnceLock::new(), displace }
     }
 
     /// When the oldest unauthenticated connection can be displaced.
@@ -88,22 +83,22 @@ impl ConnectionPermits {
 }
 
 impl ConnectionPermit {
-    /// Assigns the connection to an account; false if the account has reached its limit.
-    pub(super) fn assign(&self, account: usize) -> bool {
-        if self.account.load(Ordering::Relaxed) != NO_ACCOUNT {
+    /// Assigns the connection to an account with this number of connections; false if the account has
+    /// reached its limit.
+    pub(super) fn assign(&self, connections: &Arc<AtomicUsize>) -> bool {
+        if self.account.get().is_some() {
             return true;
         }
         // Under the lock, so that two requests of one connection count it once.
         let mut unauthenticated = self.permits.unauthenticated();
-        if self.account.load(Ordering::Relaxed) != NO_ACCOUNT {
+        if self.account.get().is_some() {
             return true;
         }
-        let Some(count) = self.permits.by_account.get(account) else { return false };
-        if count.load(Ordering::Relaxed) >= self.permits.account_max {
+        if connections.load(Ordering::Relaxed) >= self.permits.account_max {
             return false;
         }
-        count.fetch_add(1, Ordering::Relaxed);
-        self.account.store(account, Ordering::Relaxed);
+        let counted = self.account.get_or_init(|| Arc::clone(connections));
+        counted.fetch_add(1, Ordering::Relaxed);
         unauthenticated.by_age.remove(&self.number);
         true
     }
@@ -116,7 +111,7 @@ impl ConnectionPermit {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        match self.permits.by_account.get(*self.account.get_mut()) {
+        match self.account.get() {
             Some(count) => drop(count.fetch_sub(1, Ordering::Relaxed)),
             None => drop(self.permits.unauthenticated().by_age.remove(&self.number)),
         }

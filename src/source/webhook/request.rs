@@ -1,20 +1,21 @@
 //! Answers one request.
 
 use super::access::Decision;
+use super::accounts::ServerAccount;
 use super::activity::Activity;
-use super::answer::{Answer, LABELS, UNANSWERED};
+use super::answer::{Answer, UNANSWERED};
 use super::answer_body::AnswerBody;
 use super::body::{self, Content};
 use super::bounds::RETRY_AFTER_CONNECTIONS;
 use super::credentials::Presented;
 use super::forwarded;
-use super::heads::Head;
+use super::heads::{Head, HeadLog};
 use super::in_flight::InFlightLimits;
 use super::inflate::Encoding;
 use super::logins::{ConnectionGuesses, Consequence};
 use super::malformed;
 use super::permits::ConnectionPermit;
-use super::server_state::{ServerAccount, ServerState};
+use super::server_state::ServerState;
 use crate::ingest::Refusal;
 use ::metrics::Counter;
 use hyper::body::{Body, Incoming};
@@ -54,7 +55,8 @@ pub(super) async fn answer(
     let multiplexed = request.version() >= Version::HTTP_2;
     let open = context.activity.begin(multiplexed);
     let (head, mut incoming) = request.into_parts();
-    let (counters, answered) = serve(&context, head, &mut incoming).await;
+    let (account, answered) = serve(&context, head, &mut incoming).await;
+    let counters = account.as_deref().map_or(&context.server.unauthenticated, |account| &account.answers);
     let Ok(Answered { answer, body_bytes }) = answered else {
         counters[UNANSWERED].increment(1);
         return Err(NoAnswer);
@@ -90,31 +92,41 @@ impl Answered {
     }
 }
 
-/// The answer, and the counters of its account.
-async fn serve<'a>(
-    context: &'a Context,
+/// The answer, and the account whose request it is.
+async fn serve(
+    context: &Context,
     head: Parts,
     incoming: &mut Incoming,
-) -> (&'a [Counter; LABELS.len()], Result<Answered, NoAnswer>) {
+) -> (Option<Arc<ServerAccount>>, Result<Answered, NoAnswer>) {
     let server = &*context.server;
     if let Some(fault) = malformed::fault(&head) {
-        return (&server.unauthenticated, Ok(Answered::unfinished(Answer::Broken(fault.to_owned()))));
+        return (None, Ok(Answered::unfinished(Answer::Broken(fault.to_owned()))));
     }
     let presented = Presented::new(head.headers.get(AUTHORIZATION));
-    let index = match server.access.of(&head.method, head.uri.path(), &presented) {
-        Decision::Account(index) => index,
-        Decision::NotFound => return (&server.unauthenticated, Ok(Answered::unread(Answer::NotFound, incoming))),
-        Decision::Challenge => {
+    let account = match account(server, &head, &presented) {
+        Ok(account) => account,
+        Err(Answer::Challenge) => {
             let challenged = challenge(context, head, &presented).await;
-            return (&server.unauthenticated, challenged.map(|answer| Answered::unread(answer, incoming)));
+            return (None, challenged.map(|answer| Answered::unread(answer, incoming)));
         }
+        Err(answer) => return (None, Ok(Answered::unread(answer, incoming))),
     };
-    let account = &server.accounts[index];
-    if !context.permit.assign(index) {
-        return (&account.answers, Ok(Answered::unread(CONNECTIONS_TOO_MANY, incoming)));
+    if !context.permit.assign(&account.connections) {
+        return (Some(account), Ok(Answered::unread(CONNECTIONS_TOO_MANY, incoming)));
     }
     context.activity.trust();
-    (&account.answers, Ok(serve_account(server, index, head, incoming).await))
+    let answered = serve_account(server, &account, head, incoming).await;
+    (Some(account), Ok(answered))
+}
+
+/// The account of a request, or the answer to one without.
+fn account(server: &ServerState, head: &Parts, presented: &Presented) -> Result<Arc<ServerAccount>, Answer> {
+    let accounts = server.accounts.now();
+    match accounts.access.of(&head.method, head.uri.path(), presented) {
+        Decision::Account(index) => accounts.all.get(index).map(Arc::clone).ok_or(Answer::NotFound),
+        Decision::NotFound => Err(Answer::NotFound),
+        Decision::Challenge => Err(Answer::Challenge),
+    }
 }
 
 /// The 401, after the delay of a wrong password.
@@ -138,9 +150,14 @@ async fn challenge(context: &Context, head: Parts, presented: &Presented) -> Res
 }
 
 /// The answer to a request with valid credentials.
-async fn serve_account(server: &ServerState, index: usize, head: Parts, incoming: &mut Incoming) -> Answered {
-    let account = &server.accounts[index];
-    let noted = server.heads.as_ref().and_then(|log| Some((log, log.take(index, &head, server.clock.now())?)));
+async fn serve_account(
+    server: &ServerState,
+    account: &ServerAccount,
+    head: Parts,
+    incoming: &mut Incoming,
+) -> Answered {
+    let due = || HeadLog::take(&account.name, &account.head_noted, &head, server.clock.now());
+    let noted = server.heads.as_ref().and_then(|log| Some((log, due()?)));
     let answered = if head.method != Method::POST {
         Answered::unread(Answer::Method, incoming)
     } else if !says_its_length(&head) {

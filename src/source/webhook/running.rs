@@ -1,9 +1,8 @@
 //! The running webhook: start, status and stop.
 
 use super::accepts::Accepts;
-use super::access::AuthCounts;
+use super::accounts::Accounts;
 use super::config::Config;
-use super::credentials::Pairs;
 use super::heads::HeadLog;
 use super::listener::listen;
 use super::server_state::{Phase, ServerState, StartError};
@@ -11,7 +10,6 @@ use super::tls::{self, Listener, Tls};
 use crate::base::Listen;
 use crate::clock::Clock;
 use crate::ingest::Ingest;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,8 +26,7 @@ const CUT_WAIT: Duration = Duration::from_secs(1);
 pub struct Webhook {
     local_addr: SocketAddr,
     tls: Option<Tls>,
-    auth_counts: HashMap<String, Arc<AuthCounts>>,
-    pairs: HashMap<String, Arc<Pairs>>,
+    accounts: Accounts,
     accepts: Accepts,
     phase: watch::Sender<Phase>,
     /// Returns the number of requests of accounts that were cut off.
@@ -76,16 +73,13 @@ impl Webhook {
         };
         let listener = listener.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
-        let names = || config.accounts.iter().map(|account| account.name.clone());
-        let (heads, head_writer) = config.heads.clone().map(|file| HeadLog::start(file, names())).unzip();
+        let (heads, head_writer) = config.heads.clone().map(HeadLog::start).unzip();
         let server = Arc::new(ServerState::new(&config, tls.clone(), heads, ingest, clock.clone())?);
-        let auth_counts = names().zip(server.access.auth_counts().map(Arc::clone)).collect();
-        let pairs = names().zip(server.access.pairs().map(Arc::clone)).collect();
-        let accepts = server.accepts.clone();
+        let (accounts, accepts) = (server.accounts.clone(), server.accepts.clone());
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, server, phases));
-        Ok(Self { local_addr, tls, auth_counts, pairs, accepts, phase, task, watcher, head_writer })
+        Ok(Self { local_addr, tls, accounts, accepts, phase, task, watcher, head_writer })
     }
 
     /// The address that it listens on.
@@ -93,14 +87,9 @@ impl Webhook {
         self.local_addr
     }
 
-    /// The request counts of an account.
-    pub fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
-        self.auth_counts.get(account).map(Arc::clone)
-    }
-
-    /// The valid pairs of an account, which can be replaced.
-    pub fn pairs(&self, account: &str) -> Option<Arc<Pairs>> {
-        self.pairs.get(account).map(Arc::clone)
+    /// Its accounts, which can be replaced.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// Its certificate; `None` for plain HTTP.

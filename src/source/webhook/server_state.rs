@@ -4,21 +4,19 @@
 //! It is passive: the listener, the connections and the requests use it.
 
 use super::accepts::Accepts;
-use super::access::AccessList;
+use super::accounts::{Accounts, Unregistered, answers};
 use super::activity::TimedOut;
 use super::answer::LABELS;
 use super::bounds::Bounds;
-use super::config::{Account, Config, ConfigError};
+use super::config::{Config, ConfigError};
 use super::heads::HeadLog;
 use super::in_flight::Pool;
 use super::logins::FailedLogins;
 use super::permits::ConnectionPermits;
 use super::tls::{Tls, TlsError};
 use crate::clock::Clock;
-use crate::ingest::{Entrance, Ingest};
-use crate::journal::LedgerError;
+use crate::ingest::Ingest;
 use crate::metrics;
-use crate::wire::PayloadFormat;
 use ::metrics::{Counter, Gauge};
 use ipnet::IpNet;
 use std::fmt;
@@ -29,8 +27,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The state that all connections share.
 pub(super) struct ServerState {
-    pub(super) access: AccessList,
-    pub(super) accounts: Vec<ServerAccount>,
+    pub(super) accounts: Accounts,
     /// Answers to requests without valid credentials.
     pub(super) unauthenticated: [Counter; LABELS.len()],
     pub(super) in_flight: Pool,
@@ -51,14 +48,6 @@ pub(super) struct ServerState {
     ingest: Ingest,
     connections: Gauge,
     in_flight_bytes: Gauge,
-}
-
-/// An account with its entrance to ingest.
-pub(super) struct ServerAccount {
-    pub(super) entrance: Entrance,
-    pub(super) format: PayloadFormat,
-    pub(super) answers: [Counter; LABELS.len()],
-    pub(super) in_flight: Pool,
 }
 
 /// Counters of connections that the peer did not close, by reason.
@@ -94,8 +83,8 @@ pub enum StartError {
     #[error("the webhook cannot listen on {0}: {1}; is another program using this address?")]
     Listen(SocketAddr, io::Error),
     /// An account's name or limits cannot be registered in the journal.
-    #[error("webhook account '{0}' cannot be registered in the journal: {1}")]
-    Ledger(String, LedgerError),
+    #[error(transparent)]
+    Ledger(#[from] Unregistered),
     /// The certificate or its key cannot be used.
     #[error("the webhook cannot use TLS: {0}")]
     Tls(#[from] TlsError),
@@ -110,17 +99,10 @@ impl ServerState {
         ingest: &Ingest,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let enter = |account: &Account| {
-            let entrance = ingest.source(&account.name, account.source);
-            let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
-            let in_flight = Pool::new(config.bounds.account_in_flight_bytes_max, &config.bounds);
-            Ok(ServerAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
-        };
         #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
         metrics::gauge("meterline_webhook_connections_max", &[]).set(config.bounds.connections_max as f64);
         Ok(Self {
-            access: AccessList::new(&config.accounts),
-            accounts: config.accounts.iter().map(enter).collect::<Result<_, StartError>>()?,
+            accounts: Accounts::new(&config.accounts, config.bounds, ingest)?,
             unauthenticated: answers(""),
             in_flight: Pool::new(config.bounds.in_flight_bytes_max, &config.bounds),
             bounds: config.bounds,
@@ -131,7 +113,7 @@ impl ServerState {
             tls,
             behind_proxy: config.behind_proxy.clone(),
             failed_logins: FailedLogins::new(config.bounds.connections_max),
-            permits: Arc::new(ConnectionPermits::new(config.accounts.len(), config.bounds.account_connections_max)),
+            permits: Arc::new(ConnectionPermits::new(config.bounds.account_connections_max)),
             heads,
             requests_open: AtomicUsize::new(0),
             not_proxy: AtomicU64::new(0),
@@ -194,13 +176,6 @@ impl ClosedCounters {
             TimedOut::Idle => self.idle.increment(1),
         }
     }
-}
-
-fn answers(account: &str) -> [Counter; LABELS.len()] {
-    LABELS.map(|answer| {
-        let labels = [("account", account.to_owned()), ("answer", answer.to_owned())];
-        metrics::counter("meterline_webhook_requests_total", &labels)
-    })
 }
 
 impl fmt::Debug for ServerState {

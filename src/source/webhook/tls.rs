@@ -82,7 +82,7 @@ pub struct CertificateStatus {
 
 struct CertificateState {
     listener: Listener,
-    files: TlsFiles,
+    files: Mutex<TlsFiles>,
     loaded: Mutex<LoadedPair>,
     clock: Clock,
     series: Option<CertificateSeries>,
@@ -141,7 +141,7 @@ impl Tls {
         warn(listener, files, &pair);
         let state = Arc::new(CertificateState {
             listener,
-            files: files.clone(),
+            files: Mutex::new(files.clone()),
             loaded: Mutex::new(LoadedPair { pair, digest: Some(contents.digest()), fault: None }),
             clock,
             series: (listener == Listener::Webhook).then(CertificateSeries::new),
@@ -162,6 +162,22 @@ impl Tls {
     /// When the client does not speak TLS, or does not accept the certificate.
     pub async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(socket).await
+    }
+
+    /// Takes the certificate in these files from now on. Blocks while they are read.
+    ///
+    /// # Errors
+    /// When they cannot be used; the certificate in use stays then.
+    pub fn replace(&self, files: &TlsFiles) -> Result<(), TlsError> {
+        let (contents, pair) = files.load(self.state.clock.now())?;
+        let mut loaded = self.state.loaded();
+        *self.state.files.lock() = files.clone();
+        if !loaded.is_of(Some(contents.digest())) {
+            loaded.digest = Some(contents.digest());
+            self.state.replace(&mut loaded, pair);
+            self.state.show(&loaded);
+        }
+        Ok(())
     }
 
     /// The status of the certificate.
@@ -198,7 +214,7 @@ pub async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
         let ended = tokio::select! {
             ended = &mut reload => ended,
             () = sleep(READ_TIMEOUT) => {
-                tls.state.refuse(&mut tls.state.loaded(), &slow(&tls.state.files));
+                tls.state.refuse(&mut tls.state.loaded(), &slow(&tls.state.files()));
                 reload.await
             }
         };
@@ -212,17 +228,21 @@ impl CertificateState {
     /// Loads the files if they are new and usable.
     fn reload(&self) {
         let now = self.clock.now();
-        let read = self.files.read();
+        let files = self.files();
+        let read = files.read();
         let digest = read.as_ref().ok().map(Contents::digest);
         if digest.is_some() && self.loaded().is_of(digest) {
             return;
         }
         // Not under the lock, which handshakes need.
-        let pair = read.and_then(|contents| self.files.pair(&contents, now));
+        let pair = read.and_then(|contents| files.pair(&contents, now));
         let mut loaded = self.loaded();
+        if files != self.files() {
+            return;
+        }
         match pair {
             Ok(pair) if pair.summary.expires <= now && now < loaded.pair.summary.expires => {
-                self.refuse(&mut loaded, &TlsError::Expired(self.files.certificate.clone(), pair.summary.expires));
+                self.refuse(&mut loaded, &TlsError::Expired(files.certificate.clone(), pair.summary.expires));
             }
             Ok(pair) => {
                 loaded.digest = digest;
@@ -234,9 +254,10 @@ impl CertificateState {
     }
 
     fn replace(&self, loaded: &mut LoadedPair, pair: Pair) {
-        tracing::info!(listener = self.listener.label(), certificate = %self.files.certificate.display(),
+        let files = self.files();
+        tracing::info!(listener = self.listener.label(), certificate = %files.certificate.display(),
             expires = %pair.summary.expires, "the certificate changed; new connections get the new one");
-        warn(self.listener, &self.files, &pair);
+        warn(self.listener, &files, &pair);
         if let Some(series) = &self.series {
             series.reloaded.increment(1);
         }
@@ -265,6 +286,10 @@ impl CertificateState {
         series.current.set(if loaded.fault.is_none() { 1.0 } else { 0.0 });
     }
 
+    fn files(&self) -> TlsFiles {
+        self.files.lock().clone()
+    }
+
     fn loaded(&self) -> MutexGuard<'_, LoadedPair> {
         self.loaded.lock()
     }
@@ -279,7 +304,7 @@ impl ResolvesServerCert for CertificateState {
 impl fmt::Debug for CertificateState {
     /// Without the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Tls").field("files", &self.files()).finish_non_exhaustive()
     }
 }
 

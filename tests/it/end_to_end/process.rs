@@ -4,14 +4,16 @@ use crate::support::load::{fleet, now_ns};
 use crate::support::service::{Service, Setup, program};
 use crate::support::wait;
 use meterline_load::Script;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
-fn sighup_stops_in_order_and_signals_without_a_meaning_are_ignored() {
+fn signals_without_a_meaning_are_ignored_and_sigterm_stops_in_order() {
     let mut service = Setup::default().start();
     for name in ["USR1", "USR2", "QUIT"] {
         service.process().signal(name);
@@ -19,9 +21,29 @@ fn sighup_stops_in_order_and_signals_without_a_meaning_are_ignored() {
         assert_eq!(service.process().ended(), None, "SIG{name}");
     }
     service.post_all(&fleet(3).script(&Script::mixed(20, now_ns())));
-    service.process().signal("HUP");
-    assert!(service.process().wait().success());
+    assert!(service.stop().success());
     assert!(service.log().ends_with("stopped\n"));
+}
+
+#[test]
+fn sighup_stops_a_service_in_a_terminal_in_order() {
+    let mut service = Setup::default().start();
+    assert!(service.stop().success());
+    let run = service.run_command_after("true");
+    let words: Vec<String> =
+        run.get_args().map(|word| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"))).collect();
+    let mut terminal = Command::new("script");
+    let log = service.data_directory().with_file_name("terminal.log");
+    terminal.args(["-qec", &format!("sh {}", words.join(" ")), "/dev/null"]).stdin(Stdio::piped());
+    let mut terminal = terminal.stdout(File::create(&log).unwrap()).spawn().unwrap();
+    wait::until("it is ready", LIMIT, || service.page("/readyz").is_some_and(|(status, _)| status == 200));
+    let socket = service.control_socket();
+    assert!(socket.exists());
+    // Its terminal is gone.
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    wait::until("it has stopped", LIMIT, || service.page("/readyz").is_none());
+    wait::until("the stop was in order", LIMIT, || !socket.exists());
 }
 
 #[test]

@@ -1,0 +1,212 @@
+//! The reload of the configuration: what it takes, refuses and leaves alone, under load.
+
+use crate::support::load::{fleet, now_ns};
+use crate::support::service::{PASSWORD, Service, Setup, USER};
+use crate::support::stores::of_sqlite;
+use crate::support::wait;
+use meterline_load::devices::{AllowList, HttpServer};
+use meterline_load::{Connection, Script, Target};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const APPLIED: &str = "meterline_configuration_reloads_total{outcome=\"applied\"}";
+const REFUSED: &str = "meterline_configuration_reloads_total{outcome=\"refused\"}";
+const CURRENT: &str = "meterline_configuration_current";
+
+/// A device that counts its requests.
+fn device() -> (HttpServer, Arc<AtomicU64>) {
+    let requests = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&requests);
+    let server = HttpServer::start(AllowList::only("GET /status"), move |_| {
+        (200, format!("{{\"kwh\":{}}}", counted.fetch_add(1, Ordering::SeqCst)))
+    });
+    (server.unwrap(), requests)
+}
+
+fn table(name: &str, device: &HttpServer, every: &str) -> String {
+    format!(
+        "[[json]]\nname = \"{name}\"\nurl = \"{}status\"\nevery = \"{every}\"\nkeep = \"all\"\n\
+         [[json.value]]\npointer = \"/kwh\"\nobis = \"1-0:1.8.0*255\"\nunit = \"kWh\"\n",
+        device.url()
+    )
+}
+
+fn reload(service: &Service, arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = service.command(&[&["reload", "--json"], arguments].concat());
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output.status.code(), answer)
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+}
+
+/// The status of one empty post.
+fn post(target: &Target) -> u16 {
+    Connection::new(target).post(&[]).unwrap().status
+}
+
+#[test]
+fn sighup_takes_accounts_credentials_sources_and_the_log_level_and_leaves_the_rest_alone() {
+    let mut service = Setup { others: &["gone"], ..Setup::default() }.start();
+    let ((kept, kept_requests), (changed, _), (removed, removed_requests), (added, _)) =
+        (device(), device(), device(), device());
+    let base = std::fs::read_to_string(service.data_directory().with_file_name("meterline.toml")).unwrap();
+    service.append_configuration(
+        &[table("kept", &kept, "1s"), table("changed", &changed, "1s"), table("removed", &removed, "1s")].concat(),
+    );
+    assert!(service.stop().success());
+    service.start_again();
+    let state = |service: &Service, name: &str| service.source(name, "json")["state"].clone();
+    for name in ["kept", "changed", "removed"] {
+        wait::until(&format!("{name} runs"), LIMIT, || state(&service, name) == "running");
+    }
+    let since = service.source("kept", "json")["since"].clone();
+    assert_eq!(post(&service.target_of("gone")), 200);
+
+    let secret = service.secret_file("next-password", "another-secret-of-the-test");
+    let file = service.data_directory().with_file_name("meterline.toml");
+    let password = service.data_directory().with_file_name("password");
+    let (before, _) = base.split_once("[[webhook.account]]\nname = \"gone\"").unwrap();
+    let text = [
+        before.to_owned(),
+        format!("[log]\nlevel = \"debug\"\n[[webhook.account]]\nname = \"new\"\npath = \"/new\"\nusername = \"{USER}\"\npassword_file = {secret:?}\n"),
+        table("kept", &kept, "1s"),
+        table("added", &added, "1s"),
+        table("changed", &changed, "2s"),
+    ]
+    .concat();
+    std::fs::write(&file, text).unwrap();
+    service.process().signal("HUP");
+    wait::until("it is reloaded", LIMIT, || service.metric(APPLIED) == 1.0);
+    assert_eq!(service.process().ended(), None);
+
+    // Accounts and credentials.
+    let new =
+        |password: &str| Target::with_credentials(format!("http://{}/new", service.webhook_address()), USER, password);
+    assert_eq!(post(&new("another-secret-of-the-test")), 200);
+    assert_eq!(post(&new(PASSWORD)), 401);
+    assert_eq!(post(&service.target_of("gone")), 401);
+    service.post_all(&fleet(3).script(&Script::mixed(5, now_ns())));
+    // Sources.
+    for name in ["added", "changed"] {
+        wait::until(&format!("{name} runs"), LIMIT, || state(&service, name) == "running");
+    }
+    assert_eq!(service.source("kept", "json")["since"], since, "it was not interrupted");
+    assert_eq!(service.source("removed", "json"), Value::Null);
+    assert_eq!(service.metric("meterline_source_state{source=\"removed\",kind=\"json\",state=\"running\"}"), 0.0);
+    let (last, before) = (removed_requests.load(Ordering::SeqCst), kept_requests.load(Ordering::SeqCst));
+    wait::until("the kept one is asked again", LIMIT, || kept_requests.load(Ordering::SeqCst) > before + 1);
+    assert_eq!(removed_requests.load(Ordering::SeqCst), last, "no request to a removed device");
+    // The level.
+    wait::until("the level is in use", LIMIT, || service.log().contains("DEBUG"));
+    // A new password of an account that stays.
+    std::fs::write(&password, "a-third-secret-of-the-test").unwrap();
+    let (code, answer) = reload(&service, &[]);
+    assert_eq!((code, texts(&answer["applied"])), (Some(0), vec!["changed [[webhook.account]] acme"]), "{answer}");
+    assert_eq!(post(&service.target()), 401);
+    assert_eq!(post(&Target::with_credentials(service.webhook_url(), USER, "a-third-secret-of-the-test")), 200);
+    for secret in ["another-secret", "a-third-secret", PASSWORD] {
+        assert!(!service.log().contains(secret) && !service.status().to_string().contains(secret));
+    }
+    assert!(service.stop().success());
+}
+
+#[test]
+fn a_faulty_file_changes_nothing_lists_all_errors_and_is_shown_until_it_is_corrected() {
+    let service = Setup::default().start();
+    let (device, _) = device();
+    service.append_configuration(&format!(
+        "{}[log]\nlevel = \"loud\"\n[journal]\ncap = \"lots\"\n",
+        table("a", &device, "1s")
+    ));
+    let (code, answer) = reload(&service, &[]);
+    assert_eq!(code, Some(3));
+    // The command reads the file as well, to find the data directory.
+    assert!(answer["error"].as_str().unwrap().contains("journal.cap"), "{answer}");
+    let mut service = service;
+    service.process().signal("HUP");
+    wait::until("it is refused", LIMIT, || service.metric(REFUSED) == 1.0);
+    assert_eq!(service.metric(CURRENT), 0.0);
+    let log = service.log();
+    assert!(log.contains("log.level") && log.contains("journal.cap") && log.contains("stays in use"), "{log}");
+    let status = service.status();
+    assert_eq!(status["reload"]["faults"].as_array().unwrap().len(), 2, "{status}");
+    assert!(status["trouble"].to_string().contains("The configuration has errors (2)"), "{status}");
+    assert_eq!(service.source("a", "json"), Value::Null);
+    service.post_all(&fleet(3).script(&Script::mixed(5, now_ns())));
+
+    service.reconfigure("level = \"loud\"", "level = \"info\"");
+    service.reconfigure("cap = \"lots\"", "cap = \"9GiB\"");
+    let checked = service.text_of(&["check"]);
+    assert!(
+        checked.contains("`meterline reload` takes these changes") && checked.contains("added [[json]] a"),
+        "{checked}"
+    );
+    assert!(checked.contains("need a restart of the service: journal.cap"), "{checked}");
+    let (_, preview) = reload(&service, &["--dry-run"]);
+    let (code, answer) = reload(&service, &[]);
+    assert_eq!((code, &preview), (Some(0), &answer));
+    assert_eq!(texts(&answer["applied"]), ["changed log.level", "added [[json]] a"]);
+    assert_eq!(texts(&answer["restart"]), ["journal.cap"]);
+    assert_eq!((service.metric(CURRENT), service.metric(APPLIED)), (1.0, 1.0));
+    wait::until("the source runs", LIMIT, || service.source("a", "json")["state"] == "running");
+    assert!(
+        service.log().contains("these changed settings need a restart settings=\"journal.cap\""),
+        "{}",
+        service.log()
+    );
+    // A setting that waits for a restart stays named.
+    let (_, answer) = reload(&service, &[]);
+    assert_eq!((texts(&answer["applied"]), texts(&answer["restart"])), (vec![], vec!["journal.cap"]));
+    assert!(service.stop().success());
+    service.start_again();
+    let (_, answer) = reload(&service, &[]);
+    assert_eq!((texts(&answer["applied"]), texts(&answer["restart"])), (vec![], vec![]));
+}
+
+#[test]
+fn no_post_is_refused_and_no_sample_is_lost_while_the_configuration_is_reloaded_under_load() {
+    let mut service = Setup::default().start();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let target = service.target();
+    let senders: Vec<_> = (0..4)
+        .map(|number: u64| {
+            let (target, is_over) = (target.clone(), Arc::clone(&is_over));
+            std::thread::spawn(move || {
+                let (mut rounds, mut statuses) = (0, Vec::new());
+                while !is_over.load(Ordering::SeqCst) || rounds < 3 {
+                    // A connection of its own for each round, and several posts on it.
+                    let connection = Connection::new(&target);
+                    let begin = now_ns() + i64::try_from(number).unwrap() * 1_000_000;
+                    for body in fleet(2 + number).script(&Script::mixed(5, begin)) {
+                        statuses.push(connection.post(&body.bytes).unwrap().status);
+                    }
+                    rounds += 1;
+                }
+                statuses
+            })
+        })
+        .collect();
+    let names = ["one", "two", "three", "four", "five", "six"];
+    for name in names {
+        let password = service.secret_file("other-password", name);
+        service.append_configuration(&format!(
+            "[[webhook.account]]\nname = \"{name}\"\npath = \"/{name}\"\nusername = \"u\"\npassword_file = {password:?}\naccept_age = \"30d\"\n"
+        ));
+        service.process().signal("HUP");
+        let applied = names.iter().position(|it| *it == name).unwrap() as f64 + 1.0;
+        wait::until("it is reloaded", LIMIT, || service.metric(APPLIED) == applied);
+    }
+    is_over.store(true, Ordering::SeqCst);
+    let statuses: Vec<u16> = senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
+    assert!(statuses.len() >= 60 && statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    let records = service.next_sequence();
+    assert!(records > statuses.len() as u64, "each answered body is a record: {records}");
+    service.wait_drained();
+    assert!(!of_sqlite(&service.sqlite_file()).is_empty());
+    assert!(service.stop().success());
+}
