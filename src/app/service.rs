@@ -79,13 +79,7 @@ impl Service {
     ) -> Result<Self, StartError> {
         sockets.check(&config)?;
         let started = clock.now();
-        let descriptors = Descriptors::raised(&config);
-        let connections = descriptors.connections().map_err(StartError::because)?;
-        config.webhook.bounds = config.webhook.bounds.with_connections_at_most(connections);
-        match descriptors.finding() {
-            (Level::Good, message) => tracing::info!("{message}"),
-            (_, message) => tracing::warn!("{message}"),
-        }
+        limit_connections(&mut config)?;
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
         let parts = start_parts(&config, runtime.handle(), clock)?;
@@ -268,6 +262,18 @@ impl Service {
     fn failure(&self) -> Option<String> {
         self.webhook.as_ref().and_then(Webhook::died).or_else(|| self.parts.journal.died())
     }
+}
+
+/// Raises the limit of open files, and gives the webhook the connections that the rest leaves.
+fn limit_connections(config: &mut Config) -> Result<(), StartError> {
+    let descriptors = Descriptors::raised(config);
+    let connections = descriptors.connections().map_err(StartError::because)?;
+    config.webhook.bounds = config.webhook.bounds.with_connections_at_most(connections);
+    match descriptors.finding() {
+        (Level::Good, message) => tracing::info!("{message}"),
+        (_, message) => tracing::warn!("{message}"),
+    }
+    Ok(())
 }
 
 /// Starts the webhook, if it has an account.
