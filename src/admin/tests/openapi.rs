@@ -4,8 +4,8 @@
 use super::stage::Stage;
 use super::status;
 use crate::admin::{
-    CertificateStatus, GapStatus, IngestStatus, MeterStatus, MissingGapStatus, SharedStatus, SilentMeterStatus, Status,
-    ValueStatus, VolumeStatus, troubles,
+    CertificateStatus, GapStatus, IngestStatus, MeterStatus, MissingGapStatus, ReloadStatus, SharedStatus,
+    SilentMeterStatus, Status, ValueStatus, VolumeStatus, troubles,
 };
 use crate::reading::UnixNanos;
 use crate::source::{Description, Fact, SourceState};
@@ -24,6 +24,8 @@ fn full() -> Status {
     status.not_ready = Some(text("the journal is full"));
     let (expires, fault) = (at.clone(), Some(text("no key")));
     status.certificates = vec![CertificateStatus { listener: "webhook", expires, seconds_left: 1, fault }];
+    let (restart, faults) = (vec![text("journal.cap")], vec![text("m.toml:1: unknown key")]);
+    status.reload = Some(ReloadStatus { at: at.clone(), file: text("m.toml"), restart, faults });
     status.volume = Some(VolumeStatus { directory: text("/data"), free_bytes: 1, size_bytes: 2 });
     let facts = [("polls", Fact::Number(1.0)), ("firmware", Fact::Text(text("1.2")))];
     status.sources = vec![Arc::new(Description {
