@@ -132,7 +132,7 @@ async function walk(page) {
 }
 
 async function shot(page, name) {
-  await page.evaluate(() => document.activeElement?.blur());
+  await page.evaluate(() => { document.activeElement?.blur(); scrollTo(0, 0); });
   mkdirSync(images, { recursive: true });
   const path = join(images, `${name}.png`);
   await page.screenshot({ path });
