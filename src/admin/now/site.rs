@@ -89,8 +89,9 @@ fn curve<'a>(
     part: impl Fn(f64) -> f64,
 ) -> String {
     let (Some(meter), None) = (meters.next(), meters.next()) else { return String::new() };
-    let points = past.get(&meter.id).map(|past| past.spark.iter().map(|(at, value)| (*at, part(*value))).collect());
-    spark::path(&points.unwrap_or_else(Vec::new))
+    let points: Option<Vec<_>> =
+        past.get(&meter.id).map(|past| past.spark.iter().map(|(at, value)| (*at, part(*value))).collect());
+    spark::path(&points.unwrap_or_default())
 }
 
 fn energy_tile<'a>(meters: impl Iterator<Item = &'a Meter>, past: &HashMap<MeterId, Past>) -> Option<Tile> {
