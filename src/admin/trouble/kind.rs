@@ -121,7 +121,7 @@ impl Kind {
             Self::ClockUnset => fault("timedatectl", "MeterlineClockUnset"),
             Self::AccountHeldBack => fault(JOURNAL, "MeterlineAnswering503"),
             Self::RecordsLost => fault(JOURNAL, "MeterlineSinkGap"),
-            Self::DiskFull => fault("df -h", "MeterlineVolumeFull"),
+            Self::DiskFull => fault("df -h", "MeterlineVolumeNearlyFull"),
             Self::JournalFullSoon => fault(JOURNAL, "MeterlineJournalFullSoon"),
             Self::SinkBlocked => fault(CONNECT, "MeterlineSinkBlocked"),
             Self::SourceFailing => fault(SOURCES, "MeterlineSourceFailing"),
