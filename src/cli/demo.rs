@@ -204,7 +204,8 @@ fn show_meters(store: &Store, data: &Path, clock: &Clock) -> Result<(), Failure>
     let few = listed.get(..METERS_SHOWN_MAX).unwrap_or(&listed);
     print(format!(
         "\nThe store has {number} meters:\n\n{}\n\nLook closer:\n  meterline meters --data {data}\n  \
-         meterline query NAME --data {data}",
+         sqlite3 -readonly {data}/meterline.sqlite \\\n    \
+         \"SELECT name, day, amount, unit FROM energy_day WHERE day = date('now', '-1 day')\"",
         meters::shown(few, clock.now())
     ))
 }
