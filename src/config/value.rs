@@ -131,8 +131,9 @@ impl Value for Bytes {
     const KIND: Kind = Kind::Size;
 
     fn shown(&self) -> Json {
-        let unit =
-            [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)].into_iter().find(|(_, size)| self.0 % size == 0);
+        let unit = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+            .into_iter()
+            .find(|(_, size)| self.0.is_multiple_of(*size));
         unit.filter(|_| self.0 > 0)
             .map_or_else(|| json!(self.0), |(name, size)| json!(format!("{}{name}", self.0 / size)))
     }
@@ -172,7 +173,7 @@ impl Value for Duration {
     fn shown(&self) -> Json {
         let ms = self.as_millis();
         let unit = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-        let unit = unit.into_iter().find(|(_, length)| ms > 0 && ms % length == 0);
+        let unit = unit.into_iter().find(|(_, length)| ms > 0 && ms.is_multiple_of(*length));
         unit.map_or_else(|| json!("0s"), |(name, length)| json!(format!("{}{name}", ms / length)))
     }
 

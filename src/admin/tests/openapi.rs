@@ -122,7 +122,8 @@ impl Document {
             Value::Array(_) => "array",
             Value::Object(_) => "object",
         };
-        if !kinds.contains(&kind) && !(kind == "integer" && kinds.contains(&"number")) {
+        let is_allowed = kinds.contains(&kind) || kind == "integer" && kinds.contains(&"number");
+        if !is_allowed {
             faults.push(format!("{place}: {value} is a {kind}, not {kinds:?}"));
         }
         if schema["enum"].as_array().is_some_and(|choices| !choices.contains(value)) {

@@ -134,7 +134,7 @@ fn a_curve_has_the_samples_the_quarter_hours_of_deleted_ones_and_no_tests() {
             (0..60_u8).map(|minute| (1, POWER, at(i64::from(minute) - 600), f64::from(minute % 7))).collect();
         append(&feed, &values);
         append_others(&feed);
-        store_keeping(&feed, retention.clone());
+        store_keeping(&feed, retention);
         let store = opened(&file(&feed));
         let series = Series { meter: meter(1), obis: POWER };
         let hour = span(at(-600), at(-540));
