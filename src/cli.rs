@@ -7,10 +7,12 @@
 
 mod check;
 mod configuration;
+mod csv;
 mod dead_letters;
 mod decode;
 #[cfg(feature = "demo")]
 mod demo;
+mod export;
 mod failure;
 mod gaps;
 mod generated;
@@ -21,6 +23,7 @@ mod meters;
 mod migrate;
 mod probe;
 mod progress;
+mod query;
 mod records;
 mod reload;
 mod replay;
@@ -89,6 +92,8 @@ enum Command {
     Decode(decode::DecodeArgs),
     Probe(probe::ProbeArgs),
     Meters(meters::MetersArgs),
+    Query(query::QueryArgs),
+    Export(export::ExportArgs),
     Journal(journal::JournalArgs),
     Gaps(gaps::GapsArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
@@ -163,6 +168,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Meters(arguments) => meters::run(&arguments),
+        Command::Query(arguments) => query::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments, verbosity),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Gaps(arguments) => gaps::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),

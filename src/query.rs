@@ -3,7 +3,8 @@
 //! SQLite if it is configured, because it is local, else QuestDB. Its calls block. Does not know who asks, nor HTTP pages,
 //! nor the journal. Invariants:
 //! - Nothing is written. Each statement is a short transaction, so that the store's log can be emptied.
-//! - No text from outside is part of a statement: meters are UUIDs there, registers codes, times numbers.
+//! - No text from outside is part of a statement: meters are UUIDs there, registers codes, times numbers; the name of a
+//!   metering point is a parameter or escaped.
 //! - Answers have bounds ([`BUCKETS_MAX`], [`INTERVALS_MAX`]), except [`Store::samples`], which is streamed.
 //! - Both stores give the same: curves and energies are calculated here (`curve`, `energy`), from what a store reads.
 //! - Samples that are flagged as a test are left out.
@@ -15,15 +16,23 @@ mod interval;
 mod model;
 #[cfg(feature = "sqlite")]
 mod pool;
+#[cfg(feature = "questdb")]
+mod questdb;
+pub mod select;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod when;
 
 pub use curve::{BUCKETS_MAX, Bucket};
 pub use error::QueryError;
-pub use interval::Step;
-pub use model::{Energy, Filter, Gap, INTERVALS_MAX, MeterEntry, Newest, Place, Register, Series, Span, StoredSample};
+pub use interval::{Step, intervals};
+pub use model::{
+    Energy, Filter, Gap, INTERVALS_MAX, MeterEntry, Newest, Place, Register, Series, Span, StoredSample, name_of,
+    unit_of,
+};
+pub use when::{When, WhenError};
 
 use crate::config::Sinks;
 use crate::reading::{MeterId, Obis};
@@ -39,6 +48,8 @@ pub struct Store(Kind);
 enum Kind {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Reader),
+    #[cfg(feature = "questdb")]
+    QuestDb(questdb::Reader),
 }
 
 impl Store {
@@ -47,6 +58,10 @@ impl Store {
         #[cfg(feature = "sqlite")]
         if let Some(config) = &sinks.sqlite {
             return Some(Self(Kind::Sqlite(sqlite::Reader::new(config))));
+        }
+        #[cfg(feature = "questdb")]
+        if let Some(config) = &sinks.questdb {
+            return Some(Self(Kind::QuestDb(questdb::Reader::new(&config.sink))));
         }
         let _ = sinks;
         None
@@ -60,12 +75,14 @@ impl Store {
         let mut meters = match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.meters()?,
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.meters()?,
         };
         meters.sort_by(|one, other| one.order().cmp(&other.order()));
         Ok(meters)
     }
 
-    /// The newest sample of every register of a meter, in the order of codes.
+    /// The newest sample of every register of a meter, in the order of codes; from QuestDB those of the last 40 days.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -73,6 +90,8 @@ impl Store {
         match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.registers(meter),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.registers(meter),
         }
     }
 
@@ -85,6 +104,8 @@ impl Store {
         match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.newest(meters),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.newest(meters),
         }
     }
 
@@ -106,6 +127,8 @@ impl Store {
         match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.curves(series, span, buckets_max),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.curves(series, span, buckets_max),
         }
     }
 
@@ -133,6 +156,8 @@ impl Store {
         let counters = match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.counters(places, registers, span)?,
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.counters(places, registers, span)?,
         };
         let energies = counters.iter().map(|of_place| {
             let intervals = interval::intervals(span, step, &of_place.zone)?;
@@ -150,6 +175,8 @@ impl Store {
         let counters = match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.counters(&[Place::Meter(meter)], &[], span)?,
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.counters(&[Place::Meter(meter)], &[], span)?,
         };
         Ok(counters.iter().flat_map(|of_place| energy::gaps(&of_place.chains, span)).collect())
     }
@@ -162,6 +189,8 @@ impl Store {
         match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.time_zone(place),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.time_zone(place),
         }
     }
 
@@ -178,6 +207,8 @@ impl Store {
         match self.0 {
             #[cfg(feature = "sqlite")]
             Kind::Sqlite(ref store) => store.samples(filter, each),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.samples(filter, each),
         }
     }
 }

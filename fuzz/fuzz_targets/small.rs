@@ -8,6 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use meterline::cli::GivenTime;
 use meterline::config;
+use meterline::query::{When, select};
 use meterline::reading::registry::Interval;
 use meterline::reading::{MeterId, Obis};
 use meterline::vendor::dsmr_logger::{self, Identity};
@@ -49,6 +50,8 @@ fuzz_target!(|bytes: &[u8]| {
         }
         text.parse::<GivenTime>().ok();
         configuration(text);
+        text.parse::<When>().ok();
+        select::registers(&[Obis([1, 0, 1, 8, 0, 255])], text).ok();
     }
     p1(bytes);
     ksem(bytes);

@@ -101,6 +101,11 @@ pub fn replace_with(path: &Path, rights: Rights, write: impl FnOnce(&mut File) -
     sync_directory_of(path)
 }
 
+/// Removes the new file that a failed [`replace_with`] left.
+pub fn remove_new(path: &Path) {
+    fs::remove_file(with_suffix(path, NEW)).ok();
+}
+
 /// Replaces a file and syncs its contents, not its name.
 fn put(path: &Path, rights: Rights, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let new = with_suffix(path, NEW);

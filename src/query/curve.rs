@@ -70,6 +70,12 @@ impl Reducer {
         Self { span, buckets_max: buckets_max.clamp(1, BUCKETS_MAX), single: Vec::new(), parts: Vec::new() }
     }
 
+    /// Points at most.
+    #[cfg(feature = "questdb")]
+    pub(super) fn buckets_max(&self) -> usize {
+        self.buckets_max
+    }
+
     /// The length of a part, at least a nanosecond.
     pub(super) fn width(&self) -> i64 {
         let parts = i64::try_from(self.buckets_max).unwrap_or(i64::MAX);

@@ -55,7 +55,10 @@ pub(super) fn start_of(day: Date, zone: &TimeZone) -> UnixNanos {
 }
 
 /// The intervals that a span touches, in the order of time.
-pub(super) fn intervals(span: Span, step: Step, zone: &TimeZone) -> Result<Vec<Span>, QueryError> {
+///
+/// # Errors
+/// More than [`INTERVALS_MAX`] intervals.
+pub fn intervals(span: Span, step: Step, zone: &TimeZone) -> Result<Vec<Span>, QueryError> {
     let mut found = Vec::new();
     if span.length() == 0 {
         return Ok(found);

@@ -70,6 +70,11 @@ pub struct MeterEntry {
 }
 
 impl MeterEntry {
+    pub(super) fn without_description(meter: MeterId) -> Self {
+        let [name, serial, vendor, model, role, source] = [const { String::new() }; 6];
+        Self { meter, point: meter.to_string(), name, serial, vendor, model, role, source }
+    }
+
     /// The name as it is shown: the id if it has none.
     pub fn shown_name(&self) -> String {
         if self.name.is_empty() { self.meter.to_string() } else { self.name.clone() }
@@ -132,12 +137,12 @@ const MAIN: [Obis; 4] = [
 ];
 
 /// The name of a register; its code if it is unknown.
-pub(super) fn name_of(obis: Obis) -> String {
+pub fn name_of(obis: Obis) -> String {
     registry::entry(obis).map_or_else(|| obis.to_string(), |entry| entry.name.to_string())
 }
 
 /// The unit of a register's values; `?` if it is unknown.
-pub(super) fn unit_of(obis: Obis) -> &'static str {
+pub fn unit_of(obis: Obis) -> &'static str {
     registry::entry(obis).map_or(Unit::Unknown, |entry| entry.unit).symbol()
 }
 

@@ -41,3 +41,6 @@ pub use deliver::QuestDb;
 pub use encode::{RefusedRow, RefusedRows};
 pub use migrate::{MigrateError, migrate};
 pub use schema::PartitionUnit;
+pub use server::Server;
+pub use sql::{Answer, Row};
+pub use view::day_view;

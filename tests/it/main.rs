@@ -33,6 +33,7 @@ mod end_to_end {
     mod gaps;
     mod getting_started;
     mod grafana;
+    mod history;
     mod journal_repair;
     mod json_devices;
     mod kafka_loss;

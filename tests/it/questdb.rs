@@ -1,11 +1,13 @@
 //! The QuestDB sink against a real server: the server's behaviour (`contract`), `migrate`
 //! and `check` (`migrate`), the sink itself (`sink`), losses in the server
-//! (`checkpoints`), its views (`roll_ups`), documented statements (`cookbook`), late rows (`late_rows`) and meter descriptions (`meters`).
+//! (`checkpoints`), its views (`roll_ups`), documented statements (`cookbook`), late rows (`late_rows`), meter descriptions (`meters`)
+//! and the history (`history`).
 
 mod checkpoints;
 mod contract;
 mod cookbook;
 mod harness;
+mod history;
 mod late_rows;
 mod meters;
 mod migrate;

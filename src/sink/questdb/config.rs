@@ -65,7 +65,8 @@ impl Config {
     }
 
     /// The configuration for the table of meters.
-    pub(super) fn of_meters(&self) -> Self {
+    #[must_use]
+    pub fn of_meters(&self) -> Self {
         let derived = || TableName(format!("{}_meters", self.table));
         Self { table: self.meters_table.clone().unwrap_or_else(derived), ..self.clone() }
     }

@@ -26,7 +26,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// A QuestDB server and the connections to it.
 #[derive(Debug)]
-pub(super) struct Server {
+pub struct Server {
     url: ServerUrl,
     table: TableName,
     /// Marked sensitive, so that `Debug` hides it.
@@ -71,7 +71,7 @@ struct SettingsAnswer {
 
 impl Server {
     /// The server of a configuration; connects with the first request.
-    pub(super) fn new(config: &Config) -> Self {
+    pub fn new(config: &Config) -> Self {
         Self {
             url: config.url.clone(),
             table: config.table.clone(),
@@ -112,7 +112,10 @@ impl Server {
     }
 
     /// Runs one SQL statement.
-    pub(super) fn execute(&self, statement: &str) -> Result<Answer, SinkError> {
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses the statement.
+    pub fn execute(&self, statement: &str) -> Result<Answer, SinkError> {
         let answer = self.get(&format!("/exec?query={}", utf8_percent_encode(statement, NON_ALPHANUMERIC)))?;
         let status = answer.status().as_u16();
         match serde_json::from_slice::<Answer>(answer.body()) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// The JSON of an answer: a result, or the error of the statement.
 #[derive(Debug, Deserialize)]
-pub(super) struct Answer {
+pub struct Answer {
     #[serde(default)]
     columns: Vec<Column>,
     #[serde(default)]
@@ -24,31 +24,36 @@ struct Column {
 
 impl Answer {
     /// The rows of the result.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.dataset.iter().map(|values| Row { columns: &self.columns, values })
     }
 }
 
 /// One row of a result.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row<'a> {
+pub struct Row<'a> {
     columns: &'a [Column],
     values: &'a [Value],
 }
 
 impl<'a> Row<'a> {
     /// A text; empty if it is NULL or missing.
-    pub(super) fn text(&self, column: &str) -> &'a str {
+    pub fn text(&self, column: &str) -> &'a str {
         self.value(column).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// A whole number; `None` if it is NULL or missing.
-    pub(super) fn integer(&self, column: &str) -> Option<i64> {
+    pub fn integer(&self, column: &str) -> Option<i64> {
         self.value(column).and_then(Value::as_i64)
     }
 
+    /// A number; `None` if it is NULL or missing.
+    pub fn number(&self, column: &str) -> Option<f64> {
+        self.value(column).and_then(Value::as_f64)
+    }
+
     /// A boolean; false if it is NULL or missing.
-    pub(super) fn is_true(&self, column: &str) -> bool {
+    pub fn is_true(&self, column: &str) -> bool {
         self.value(column).and_then(Value::as_bool).unwrap_or(false)
     }
 

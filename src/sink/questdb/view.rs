@@ -86,6 +86,11 @@ impl RollUp {
     }
 }
 
+/// The name of the view of days.
+pub fn day_view(table: &TableName) -> String {
+    RollUp::Days.name(table)
+}
+
 /// The state of a view.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum View {

@@ -1,0 +1,331 @@
+//! Reads QuestDB's tables over its SQL endpoint.
+//!
+//! Invariants: an answer is within the bound of the client, because a query reads a part of the meters, of the span or of
+//! the rows; everything in a statement is a UUID, a code, a number, a time or an escaped text.
+
+mod ends;
+mod sql;
+
+use super::curve::{Bucket, Reducer};
+use super::energy::{Chain, Counters};
+use super::error::QueryError;
+use super::interval::zone;
+use super::model::{Filter, MeterEntry, Newest, Place, Register, Series, Span, StoredSample};
+use crate::reading::{Flags, MeterId, Obis, UnixNanos};
+use crate::sink::questdb::{Answer, Config, Row, Server};
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use sql::{codes, condition, meters, texts};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+/// Connections that stay open at most.
+const IDLE_MAX: usize = 4;
+/// Rows of an answer: about 2 MB.
+const ROWS_MAX: usize = 10_000;
+/// A register without a sample for so long has no newest value: searching all rows for it would take minutes.
+const NEWEST_DAYS: u32 = 40;
+/// The zone of meters whose description names none.
+const ZONE_DEFAULT: &str = "UTC";
+
+/// A QuestDB server.
+#[derive(Debug)]
+pub(super) struct Reader {
+    config: Config,
+    /// The table of meter descriptions.
+    descriptions: String,
+    idle: Mutex<Vec<Server>>,
+}
+
+impl Reader {
+    /// Connects with the first query.
+    pub(super) fn new(config: &Config) -> Self {
+        let descriptions = config.of_meters().table.to_string();
+        Self { config: config.clone(), descriptions, idle: Mutex::default() }
+    }
+
+    fn table(&self) -> &str {
+        self.config.table.as_str()
+    }
+
+    fn execute(&self, sql: &str) -> Result<Answer, QueryError> {
+        let kept = self.idle.lock().pop();
+        let server = kept.unwrap_or_else(|| Server::new(&self.config));
+        let answer = server.execute(sql).map_err(|error| {
+            // The sentence is of a sink, which tries again.
+            QueryError::Refused(error.message.trim_end_matches("; retrying").to_owned())
+        })?;
+        let mut idle = self.idle.lock();
+        if idle.len() < IDLE_MAX {
+            idle.push(server);
+        }
+        Ok(answer)
+    }
+
+    /// Runs a query part by part, each of at most [`ROWS_MAX`] rows.
+    fn pages(&self, sql: &str, mut each: impl FnMut(Row<'_>)) -> Result<(), QueryError> {
+        for page in 0.. {
+            let (from, until) = (page * ROWS_MAX, (page + 1) * ROWS_MAX);
+            let answer = self.execute(&format!("{sql} LIMIT {from}, {until}"))?;
+            let mut count = 0;
+            answer.rows().inspect(|_| count += 1).for_each(&mut each);
+            if count < ROWS_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn meters(&self) -> Result<Vec<MeterEntry>, QueryError> {
+        let mut found: BTreeMap<MeterId, MeterEntry> = BTreeMap::new();
+        let descriptions = &self.descriptions;
+        let columns = "meter, metering_point, name, serial, vendor, model, role, source";
+        self.pages(
+            &format!("SELECT {columns} FROM \"{descriptions}\" LATEST ON valid_from PARTITION BY meter"),
+            |row| {
+                let text = |column| row.text(column).to_owned();
+                let Some(meter) = sql::meter(row) else { return };
+                let entry = MeterEntry {
+                    meter,
+                    point: text("metering_point"),
+                    name: text("name"),
+                    serial: text("serial"),
+                    vendor: text("vendor"),
+                    model: text("model"),
+                    role: text("role"),
+                    source: text("source"),
+                };
+                found.insert(meter, entry);
+            },
+        )?;
+        let recent = sql::recent(NEWEST_DAYS);
+        self.pages(&format!("SELECT DISTINCT meter FROM \"{}\" WHERE {recent}", self.table()), |row| {
+            if let Some(meter) = sql::meter(row) {
+                found.entry(meter).or_insert_with(|| MeterEntry::without_description(meter));
+            }
+        })?;
+        Ok(found.into_values().collect())
+    }
+
+    pub(super) fn newest(&self, of: &[MeterId]) -> Result<BTreeMap<MeterId, Vec<Newest>>, QueryError> {
+        let mut found: BTreeMap<MeterId, Vec<Newest>> = BTreeMap::new();
+        self.newest_rows(of, |meter, register| found.entry(meter).or_default().push(register.newest))?;
+        found.values_mut().for_each(|newest| newest.sort_by_key(|newest| newest.obis));
+        Ok(found)
+    }
+
+    pub(super) fn registers(&self, meter: MeterId) -> Result<Vec<Register>, QueryError> {
+        let mut found = Vec::new();
+        self.newest_rows(&[meter], |_, register| found.push(register))?;
+        found.sort_by_key(|register| register.newest.obis);
+        Ok(found)
+    }
+
+    fn newest_rows(&self, of: &[MeterId], mut each: impl FnMut(MeterId, Register)) -> Result<(), QueryError> {
+        let (recent, of) = (sql::recent(NEWEST_DAYS), meters(of));
+        let sql = format!(
+            "SELECT meter, obis, cast(ts AS LONG) at, value, source, flags FROM \"{}\" WHERE {recent}{of} \
+             LATEST ON ts PARTITION BY meter, obis",
+            self.table()
+        );
+        self.pages(&sql, |row| {
+            let (Some(meter), Some(obis), Some(at)) = (sql::meter(row), sql::obis(row), row.integer("at")) else {
+                return;
+            };
+            let Some(value) = row.number("value") else { return };
+            let newest = Newest { obis, value, at: UnixNanos(at) };
+            each(meter, Register { newest, source: row.text("source").to_owned(), flags: sql::flags(row) });
+        })
+    }
+
+    pub(super) fn curves(
+        &self,
+        series: &[Series],
+        span: Span,
+        buckets_max: usize,
+    ) -> Result<Vec<Vec<Bucket>>, QueryError> {
+        let span = sql::clamped(span);
+        let reducer = Reducer::new(span, buckets_max);
+        let mut found: BTreeMap<(MeterId, Obis), Vec<Bucket>> = BTreeMap::new();
+        for part in series.chunks((ROWS_MAX / reducer.buckets_max()).max(1)) {
+            self.buckets(part, span, reducer.width(), &mut found)?;
+        }
+        let mut curve = |series: &Series| {
+            let parts = found.remove(&(series.meter, series.obis)).unwrap_or_default();
+            let count: u64 = parts.iter().map(|part| part.count).sum();
+            let are_few = usize::try_from(count).is_ok_and(|count| count <= reducer.buckets_max());
+            // Several of few samples may share a part.
+            if are_few && parts.iter().any(|part| part.count > 1) { self.few(*series, span) } else { Ok(parts) }
+        };
+        series.iter().map(&mut curve).collect()
+    }
+
+    fn buckets(
+        &self,
+        series: &[Series],
+        span: Span,
+        width: i64,
+        found: &mut BTreeMap<(MeterId, Obis), Vec<Bucket>>,
+    ) -> Result<(), QueryError> {
+        let wanted: BTreeSet<_> = series.iter().map(|series| (series.meter, series.obis)).collect();
+        let of = meters(&series.iter().map(|series| series.meter).collect::<Vec<_>>());
+        let of_registers = codes(&series.iter().map(|series| series.obis).collect::<Vec<_>>());
+        let from = span.from.0;
+        let sql = format!(
+            "SELECT meter, obis, (cast(ts AS LONG) - {from}) / {width} part, cast(min(ts) AS LONG) first_at, \
+             cast(max(ts) AS LONG) last_at, min(value) low, max(value) high, avg(value) mean, last(value) last, \
+             count() number, max(flags & {}) estimated FROM \"{}\" WHERE {}{of}{of_registers} GROUP BY meter, obis, part \
+             ORDER BY part",
+            Flags::ESTIMATED.bits(),
+            self.table(),
+            condition(span)
+        );
+        self.pages(&sql, |row| {
+            let Some(bucket) = bucket(row, span, width) else { return };
+            let Some(key) = sql::meter(row).zip(sql::obis(row)).filter(|key| wanted.contains(key)) else { return };
+            found.entry(key).or_default().push(bucket);
+        })
+    }
+
+    /// The samples of a series that has few.
+    fn few(&self, series: Series, span: Span) -> Result<Vec<Bucket>, QueryError> {
+        let mut found = Vec::new();
+        let filter = Filter { meters: vec![series.meter], registers: vec![series.obis], span };
+        self.samples(&filter, &mut |sample| {
+            let is_estimated = sample.flags.contains(Flags::ESTIMATED);
+            found.push(Bucket::of(sample.at, sample.value, is_estimated));
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    pub(super) fn time_zone(&self, place: &Place) -> Result<String, QueryError> {
+        let homes = self.homes(std::slice::from_ref(place))?;
+        Ok(homes.into_iter().next().map_or_else(|| ZONE_DEFAULT.to_owned(), |home| home.zone))
+    }
+
+    pub(super) fn counters(
+        &self,
+        places: &[Place],
+        registers: &[Obis],
+        span: Span,
+    ) -> Result<Vec<Counters>, QueryError> {
+        let span = sql::clamped(span);
+        let homes = self.homes(places)?;
+        let all: BTreeSet<MeterId> = homes.iter().flat_map(|home| home.meters.iter().copied()).collect();
+        let chains = ends::chains(self, &all.into_iter().collect::<Vec<_>>(), registers, span)?;
+        let counters = homes.into_iter().map(|home| {
+            let of_home: Vec<_> = home.meters.iter().filter_map(|meter| chains.get(meter)).collect();
+            let chains = of_home.into_iter().flat_map(|of_meter| {
+                of_meter.iter().map(|(obis, points)| Chain { obis: *obis, points: points.clone() }).collect::<Vec<_>>()
+            });
+            Counters { zone: zone(&home.zone), chains: chains.collect() }
+        });
+        Ok(counters.collect())
+    }
+
+    /// The meters and the zone of each place.
+    fn homes(&self, places: &[Place]) -> Result<Vec<Home>, QueryError> {
+        let of: Vec<_> = places
+            .iter()
+            .filter_map(|place| if let Place::Meter(meter) = place { Some(*meter) } else { None })
+            .collect();
+        let mut points: BTreeMap<MeterId, String> = BTreeMap::new();
+        if !of.is_empty() {
+            let sql = format!(
+                "SELECT meter, metering_point FROM \"{}\" WHERE valid_from >= 0{}",
+                self.descriptions,
+                meters(&of)
+            );
+            self.pages(&sql, |row| {
+                points.extend(sql::meter(row).map(|meter| (meter, row.text("metering_point").to_owned())));
+            })?;
+        }
+        let named =
+            places.iter().filter_map(|place| if let Place::Point(point) = place { Some(point.clone()) } else { None });
+        let names: BTreeSet<String> = named.chain(points.values().cloned()).collect();
+        let mut known: BTreeMap<String, (BTreeSet<MeterId>, Option<(i64, String)>)> = BTreeMap::new();
+        if !names.is_empty() {
+            let sql = format!(
+                "SELECT meter, metering_point, time_zone, cast(valid_from AS LONG) since FROM \"{}\" WHERE metering_point IN ({})",
+                self.descriptions,
+                texts(&names)
+            );
+            self.pages(&sql, |row| {
+                let (of_point, newest) = known.entry(row.text("metering_point").to_owned()).or_default();
+                of_point.extend(sql::meter(row));
+                let (since, name) = (row.integer("since").unwrap_or_default(), row.text("time_zone"));
+                if TimeZone::get(name).is_ok() && newest.as_ref().is_none_or(|(before, _)| *before <= since) {
+                    *newest = Some((since, name.to_owned()));
+                }
+            })?;
+        }
+        let home = |place: &Place| {
+            let (point, alone) = match place {
+                Place::Meter(meter) => (points.get(meter), Some(*meter)),
+                Place::Point(point) => (Some(point), None),
+            };
+            let (of_point, newest) = point.and_then(|point| known.get(point)).cloned().unwrap_or_default();
+            Home {
+                meters: alone.map_or_else(|| of_point.into_iter().collect(), |meter| vec![meter]),
+                zone: newest.map_or_else(|| ZONE_DEFAULT.to_owned(), |(_, name)| name),
+            }
+        };
+        Ok(places.iter().map(home).collect())
+    }
+
+    /// The rows in the order of time. The next part begins at the last time of the one before, without its rows.
+    pub(super) fn samples(
+        &self,
+        filter: &Filter,
+        each: &mut dyn FnMut(&StoredSample) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
+        let mut span = sql::clamped(filter.span);
+        let (of, of_registers) = (meters(&filter.meters), codes(&filter.registers));
+        let (mut left_out, mut is_last) = (0, false);
+        while !is_last {
+            let answer = self.execute(&format!(
+                "SELECT meter, obis, cast(ts AS LONG) at, value, source, cast(received AS LONG) received, flags FROM \"{}\" \
+                 WHERE {}{of}{of_registers} ORDER BY ts LIMIT {left_out}, {}",
+                self.table(),
+                condition(span),
+                left_out + ROWS_MAX
+            ))?;
+            let mut count = 0;
+            for row in answer.rows() {
+                count += 1;
+                let at = UnixNanos(row.integer("at").unwrap_or_default());
+                left_out = if at == span.from { left_out + 1 } else { 1 };
+                span.from = at;
+                if let Some(sample) = sql::sample(row)
+                    && each(&sample).is_break()
+                {
+                    return Ok(());
+                }
+            }
+            is_last = count < ROWS_MAX;
+        }
+        Ok(())
+    }
+}
+
+/// The meters of a place, and the zone of its days.
+struct Home {
+    meters: Vec<MeterId>,
+    zone: String,
+}
+
+fn bucket(row: Row<'_>, span: Span, width: i64) -> Option<Bucket> {
+    let count = row.integer("number")?.unsigned_abs();
+    let start = span.from.saturating_add(row.integer("part")?.saturating_mul(width));
+    Some(Bucket {
+        start: if count == 1 { UnixNanos(row.integer("first_at")?) } else { start },
+        min: row.number("low")?,
+        max: row.number("high")?,
+        mean: row.number("mean")?,
+        last: row.number("last")?,
+        last_at: UnixNanos(row.integer("last_at")?),
+        count,
+        is_estimated: row.integer("estimated")? != 0,
+    })
+}
