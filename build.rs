@@ -74,7 +74,7 @@ fn commit() -> String {
 /// The features of the package that this build has.
 fn features() -> String {
     let is_on = |name: &&str| std::env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
-    ["sqlite", "questdb", "kafka", "demo"].into_iter().filter(is_on).collect::<Vec<_>>().join(", ")
+    ["sqlite", "questdb", "kafka", "parquet", "demo"].into_iter().filter(is_on).collect::<Vec<_>>().join(", ")
 }
 
 /// The build's date, for the check that the machine's clock is set at all.
