@@ -35,12 +35,10 @@ mod sources;
 mod store;
 mod store_reader;
 mod table;
-mod time;
 mod top;
 mod verbosity;
 
 pub use failure::Failure;
-pub use time::GivenTime;
 
 use crate::app::telemetry;
 use crate::base::build;

@@ -6,7 +6,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use meterline::cli::GivenTime;
 use meterline::config;
 use meterline::query::{When, select};
 use meterline::reading::registry::Interval;
@@ -48,7 +47,6 @@ fuzz_target!(|bytes: &[u8]| {
         if let Ok(code) = text.parse::<Obis>() {
             assert_eq!(code.to_string().parse::<Obis>().ok(), Some(code));
         }
-        text.parse::<GivenTime>().ok();
         configuration(text);
         text.parse::<When>().ok();
         select::registers(&[Obis([1, 0, 1, 8, 0, 255])], text).ok();

@@ -4,11 +4,12 @@ use super::Failure;
 use super::location::DataLocation;
 use super::progress;
 use super::table::{print, print_json, table};
-use super::time::GivenTime;
 use super::verbosity::Verbosity;
 use crate::app::{command, estimate_replay};
 use crate::base::human;
+use crate::clock::Clock;
 use crate::control::{Command, Replay, ReplayEstimate, Reread};
+use crate::query::When;
 use clap::{Args, ValueEnum};
 
 /// Deliver records again, from a given time on
@@ -42,7 +43,7 @@ pub(super) struct ReplayArgs {
     /// Start at the first record received at or after this time: RFC 3339, or a day such as 2026-11-22,
     /// which begins at midnight in the time zone of the embedded store (sink.sqlite.time_zone, else UTC)
     #[arg(long, value_name = "TIME")]
-    from: GivenTime,
+    from: When,
     /// Only send records of this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
@@ -76,7 +77,7 @@ pub(super) fn run(arguments: &ReplayArgs, verbosity: Verbosity) -> Result<(), Fa
     let config = arguments.location.load_existing()?;
     let request = Replay {
         sink: (arguments.sink != "all").then(|| arguments.sink.clone()),
-        from: arguments.from.in_zone(&config.time_zone()).map_err(Failure::Failed)?.to_string(),
+        from: arguments.from.start(&config.time_zone(), Clock::system().now()).to_string(),
         source: arguments.source.clone(),
         reread: Reread {
             redecode: arguments.redecode,

@@ -114,6 +114,7 @@ mod tests {
         for (text, start, end) in [
             ("2026-11-22", "2026-11-21T23:00:00Z", "2026-11-22T23:00:00Z"),
             ("2026-03-29", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"),
+            ("2018-11-04", "2018-11-03T23:00:00Z", "2018-11-04T23:00:00Z"),
             ("2026-10", "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z"),
             ("today", "2026-11-21T23:00:00Z", "2026-11-22T23:00:00Z"),
             ("Yesterday", "2026-11-20T23:00:00Z", "2026-11-21T23:00:00Z"),
@@ -127,6 +128,13 @@ mod tests {
         ] {
             assert_eq!(span(text), [start, end], "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_without_a_midnight_begins_with_its_first_moment() {
+        let zone = TimeZone::get("America/Sao_Paulo").unwrap();
+        let start = "2018-11-04".parse::<When>().unwrap().start(&zone, UnixNanos(0));
+        assert_eq!(start.to_string(), "2018-11-04T03:00:00Z");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The history in a real server: energies are those of the published vectors, curves and samples are compared with the
 //! inserted rows.
 
-use super::{migrated_config, refresh_views, wait_applied};
+use super::{migrated_config, wait_applied};
 use crate::support::questdb::Client;
 use meterline::query::{Energy, Filter, Newest, Place, Series, Span, Step, Store};
 use meterline::reading::{MeterId, Obis, UnixNanos};
