@@ -7,6 +7,7 @@ mod csv;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod progress;
+mod row;
 
 use super::Failure;
 use super::location::DataLocation;
@@ -16,11 +17,12 @@ use super::table::{print, print_json};
 use super::verbosity::Verbosity;
 use crate::base::file::{Rights, replace_with};
 use crate::query::select;
-use crate::query::{Filter, MeterEntry, Place, QueryError, Span, Store, StoredSample, When};
+use crate::query::{Filter, MeterEntry, Place, QueryError, Span, Store, When};
 use crate::reading::MeterId;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use progress::Progress;
+use row::{Exported, Rows};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -30,7 +32,7 @@ use std::path::{Path, PathBuf};
 /// Write samples to a CSV or Parquet file
 ///
 /// Each row is a sample: its time in UTC, its meter with name and metering point, its register with name and unit, its
-/// value as it is stored. The samples of the embedded store come by meter, register and time, those of QuestDB by time.
+/// value as it is stored. The samples of the embedded store come by meter, register and time, the samples of QuestDB by time.
 /// Reads the embedded store, or QuestDB if the configuration has no embedded store. A file appears when it is complete.
 /// Works beside a running service.
 #[derive(Debug, Args)]
@@ -84,18 +86,6 @@ enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// A sample with its texts.
-struct Exported<'a> {
-    sample: &'a StoredSample,
-    meter: Option<&'a MeterEntry>,
-}
-
-/// A format that is being written.
-trait Rows {
-    fn add(&mut self, row: &Exported<'_>) -> io::Result<()>;
-    fn finish(self: Box<Self>) -> io::Result<()>;
-}
-
 pub(super) fn run(arguments: &ExportArgs, verbosity: Verbosity) -> Result<(), Failure> {
     let store = store_reader::open(&arguments.location.load()?)?;
     let meters = store.meters().map_err(Failure::failed)?;
@@ -131,7 +121,7 @@ impl ExportArgs {
         Ok(Filter { meters: chosen.iter().map(|entry| entry.meter).collect(), registers, span })
     }
 
-    /// Days are those of the first meter that is given.
+    /// Days are local days of the first meter that is given.
     fn span(&self, store: &Store, places: &[Place]) -> Result<Span, Failure> {
         let zone = match places.first() {
             Some(place) => store.time_zone(place),

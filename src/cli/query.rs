@@ -1,20 +1,19 @@
 //! `meterline query`: values and energy of a meter or metering point.
 
 mod output;
+mod question;
 mod rows;
 
 use super::Failure;
 use super::location::DataLocation;
 use super::store_reader;
 use crate::clock::Clock;
-use crate::query::select::{self, Found};
+use crate::query::select;
 use crate::query::{MeterEntry, Span, Step, Store, When};
 use crate::reading::{MeterId, Obis};
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-
-/// Rows of an answer at most; `meterline export` has no bound.
-pub(super) const ROWS_MAX: usize = 100_000;
+use question::Question;
 
 /// Show values and energy of a meter or a metering point
 ///
@@ -81,17 +80,6 @@ impl StepArg {
             Self::Month => Some(Step::Month),
         }
     }
-}
-
-/// A checked question.
-#[derive(Debug)]
-struct Question {
-    found: Found,
-    /// Empty: those that the step has by default.
-    registers: Vec<Obis>,
-    span: Span,
-    step: Option<Step>,
-    zone: TimeZone,
 }
 
 pub(super) fn run(arguments: &QueryArgs) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 //! Invariants: an answer is within the bound of the client, because a query reads a part of the meters, of the span or of
 //! the rows; everything in a statement is a UUID, a code, a number, a time or an escaped text.
 
+mod connections;
 mod ends;
 mod sql;
 
@@ -12,18 +13,14 @@ use super::error::QueryError;
 use super::interval::zone;
 use super::model::{Filter, MeterEntry, Newest, Place, Register, Series, Span, StoredSample};
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
-use crate::sink::questdb::{Answer, Config, Row, Server};
+use crate::sink::questdb::{Config, Row};
+use connections::{Connections, ROWS_MAX};
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 use sql::{codes, condition, meters, texts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-/// Connections that stay open at most.
-const IDLE_MAX: usize = 4;
-/// Rows of an answer: about 2 MB.
-const ROWS_MAX: usize = 10_000;
-/// A register without a sample for so long has no newest value: searching all rows for it would take minutes.
+/// A register without a sample in these days has no newest value: searching all rows for it would take minutes.
 const NEWEST_DAYS: u32 = 40;
 /// The zone of meters whose description names none.
 const ZONE_DEFAULT: &str = "UTC";
@@ -31,56 +28,22 @@ const ZONE_DEFAULT: &str = "UTC";
 /// A QuestDB server.
 #[derive(Debug)]
 pub(super) struct Reader {
-    config: Config,
+    server: Connections,
     /// The table of meter descriptions.
     descriptions: String,
-    idle: Mutex<Vec<Server>>,
 }
 
 impl Reader {
     /// Connects with the first query.
     pub(super) fn new(config: &Config) -> Self {
-        let descriptions = config.of_meters().table.to_string();
-        Self { config: config.clone(), descriptions, idle: Mutex::default() }
-    }
-
-    fn table(&self) -> &str {
-        self.config.table.as_str()
-    }
-
-    fn execute(&self, sql: &str) -> Result<Answer, QueryError> {
-        let kept = self.idle.lock().pop();
-        let server = kept.unwrap_or_else(|| Server::new(&self.config));
-        let answer = server.execute(sql).map_err(|error| {
-            // The sentence is of a sink, which tries again.
-            QueryError::Refused(error.message.trim_end_matches("; retrying").to_owned())
-        })?;
-        let mut idle = self.idle.lock();
-        if idle.len() < IDLE_MAX {
-            idle.push(server);
-        }
-        Ok(answer)
-    }
-
-    /// Runs a query part by part, each of at most [`ROWS_MAX`] rows.
-    fn pages(&self, sql: &str, mut each: impl FnMut(Row<'_>)) -> Result<(), QueryError> {
-        for page in 0.. {
-            let (from, until) = (page * ROWS_MAX, (page + 1) * ROWS_MAX);
-            let answer = self.execute(&format!("{sql} LIMIT {from}, {until}"))?;
-            let mut count = 0;
-            answer.rows().inspect(|_| count += 1).for_each(&mut each);
-            if count < ROWS_MAX {
-                break;
-            }
-        }
-        Ok(())
+        Self { server: Connections::new(config), descriptions: config.of_meters().table.to_string() }
     }
 
     pub(super) fn meters(&self) -> Result<Vec<MeterEntry>, QueryError> {
         let mut found: BTreeMap<MeterId, MeterEntry> = BTreeMap::new();
         let descriptions = &self.descriptions;
         let columns = "meter, metering_point, name, serial, vendor, model, role, source";
-        self.pages(
+        self.server.pages(
             &format!("SELECT {columns} FROM \"{descriptions}\" LATEST ON valid_from PARTITION BY meter"),
             |row| {
                 let text = |column| row.text(column).to_owned();
@@ -99,11 +62,14 @@ impl Reader {
             },
         )?;
         let recent = sql::recent(NEWEST_DAYS);
-        self.pages(&format!("SELECT DISTINCT meter FROM \"{}\" WHERE {recent}", self.table()), |row| {
-            if let Some(meter) = sql::meter(row) {
-                found.entry(meter).or_insert_with(|| MeterEntry::without_description(meter));
-            }
-        })?;
+        self.server.pages(
+            &format!("SELECT DISTINCT meter FROM \"{}\" WHERE {recent}", self.server.table()),
+            |row| {
+                if let Some(meter) = sql::meter(row) {
+                    found.entry(meter).or_insert_with(|| MeterEntry::without_description(meter));
+                }
+            },
+        )?;
         Ok(found.into_values().collect())
     }
 
@@ -126,9 +92,9 @@ impl Reader {
         let sql = format!(
             "SELECT meter, obis, cast(ts AS LONG) at, value, source, flags FROM \"{}\" WHERE {recent}{of} \
              LATEST ON ts PARTITION BY meter, obis",
-            self.table()
+            self.server.table()
         );
-        self.pages(&sql, |row| {
+        self.server.pages(&sql, |row| {
             let (Some(meter), Some(obis), Some(at)) = (sql::meter(row), sql::obis(row), row.integer("at")) else {
                 return;
             };
@@ -177,10 +143,10 @@ impl Reader {
              count() number, max(flags & {}) estimated FROM \"{}\" WHERE {}{of}{of_registers} GROUP BY meter, obis, part \
              ORDER BY part",
             Flags::ESTIMATED.bits(),
-            self.table(),
+            self.server.table(),
             condition(span)
         );
-        self.pages(&sql, |row| {
+        self.server.pages(&sql, |row| {
             let Some(bucket) = bucket(row, span, width) else { return };
             let Some(key) = sql::meter(row).zip(sql::obis(row)).filter(|key| wanted.contains(key)) else { return };
             found.entry(key).or_default().push(bucket);
@@ -213,7 +179,7 @@ impl Reader {
         let span = sql::clamped(span);
         let homes = self.homes(places)?;
         let all: BTreeSet<MeterId> = homes.iter().flat_map(|home| home.meters.iter().copied()).collect();
-        let chains = ends::chains(self, &all.into_iter().collect::<Vec<_>>(), registers, span)?;
+        let chains = ends::chains(&self.server, &all.into_iter().collect::<Vec<_>>(), registers, span)?;
         let counters = homes.into_iter().map(|home| {
             let of_home: Vec<_> = home.meters.iter().filter_map(|meter| chains.get(meter)).collect();
             let chains = of_home.into_iter().flat_map(|of_meter| {
@@ -237,7 +203,7 @@ impl Reader {
                 self.descriptions,
                 meters(&of)
             );
-            self.pages(&sql, |row| {
+            self.server.pages(&sql, |row| {
                 points.extend(sql::meter(row).map(|meter| (meter, row.text("metering_point").to_owned())));
             })?;
         }
@@ -251,7 +217,7 @@ impl Reader {
                 self.descriptions,
                 texts(&names)
             );
-            self.pages(&sql, |row| {
+            self.server.pages(&sql, |row| {
                 let (of_point, newest) = known.entry(row.text("metering_point").to_owned()).or_default();
                 of_point.extend(sql::meter(row));
                 let (since, name) = (row.integer("since").unwrap_or_default(), row.text("time_zone"));
@@ -284,10 +250,10 @@ impl Reader {
         let (of, of_registers) = (meters(&filter.meters), codes(&filter.registers));
         let (mut left_out, mut is_last) = (0, false);
         while !is_last {
-            let answer = self.execute(&format!(
+            let answer = self.server.execute(&format!(
                 "SELECT meter, obis, cast(ts AS LONG) at, value, source, cast(received AS LONG) received, flags FROM \"{}\" \
                  WHERE {}{of}{of_registers} ORDER BY ts LIMIT {left_out}, {}",
-                self.table(),
+                self.server.table(),
                 condition(span),
                 left_out + ROWS_MAX
             ))?;

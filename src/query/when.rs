@@ -18,7 +18,7 @@ pub enum When {
     Day(Date),
     /// A local month, by its first day.
     Month(Date),
-    /// The local day so many days ago.
+    /// The local day this number of days ago.
     DaysAgo(u8),
     /// This moment.
     Now,

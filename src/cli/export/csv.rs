@@ -1,6 +1,6 @@
 //! Samples as CSV.
 
-use super::{Exported, Rows};
+use super::row::{Exported, Rows};
 use crate::cli::csv::write_row;
 use std::io::{self, Write};
 

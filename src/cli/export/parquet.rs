@@ -1,6 +1,6 @@
 //! Samples as Parquet, in row groups of a bounded number of rows.
 
-use super::{Exported, Rows};
+use super::row::{Exported, Rows};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int64Type};
 use parquet::errors::ParquetError;

@@ -1,6 +1,6 @@
 //! Prints the rows of an answer as a table, CSV or JSON. Times are local, with their offset.
 
-use super::Question;
+use super::question::Question;
 use super::rows::{Row, Value};
 use crate::cli::Failure;
 use crate::cli::csv::write_row;

@@ -1,6 +1,6 @@
 //! The answer to a question as rows: samples, energies of counters, means of other registers.
 
-use super::{Question, ROWS_MAX};
+use super::question::{Question, ROWS_MAX};
 use crate::cli::Failure;
 use crate::query::{Filter, Span, Step, Store, StoredSample, intervals};
 use crate::reading::registry::is_counter;

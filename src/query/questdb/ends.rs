@@ -3,12 +3,12 @@
 //! If a counter falls within a quarter-hour, its highest value counts at about the time of the first, as in the embedded
 //! store's quarter-hours of deleted samples.
 
+use super::connections::{Connections, ROWS_MAX};
 use super::sql::{self, codes, condition, meters};
-use super::{ROWS_MAX, Reader};
 use crate::query::error::QueryError;
 use crate::query::model::Span;
 use crate::reading::{MeterId, Obis, QUARTER_HOUR_NS, UnixNanos, registry};
-use crate::sink::questdb::{Row, day_view};
+use crate::sink::questdb::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 const DAY_NS: i64 = 96 * QUARTER_HOUR_NS;
@@ -25,7 +25,12 @@ type Points = BTreeMap<i64, f64>;
 pub(super) type Chains = BTreeMap<MeterId, BTreeMap<Obis, Points>>;
 
 /// The samples of the span, and one before and after it.
-pub(super) fn chains(store: &Reader, of: &[MeterId], registers: &[Obis], span: Span) -> Result<Chains, QueryError> {
+pub(super) fn chains(
+    store: &Connections,
+    of: &[MeterId],
+    registers: &[Obis],
+    span: Span,
+) -> Result<Chains, QueryError> {
     let mut chains = Chains::new();
     for part in of.chunks(METERS_MAX) {
         let counters = counters(store, part, registers, span)?;
@@ -47,7 +52,7 @@ pub(super) fn chains(store: &Reader, of: &[MeterId], registers: &[Obis], span: S
 }
 
 /// The counters that the meters have: of those asked for, or of samples near the span and of the view of days.
-fn counters(store: &Reader, of: &[MeterId], registers: &[Obis], span: Span) -> Result<Vec<Obis>, QueryError> {
+fn counters(store: &Connections, of: &[MeterId], registers: &[Obis], span: Span) -> Result<Vec<Obis>, QueryError> {
     let mut found: BTreeSet<Obis> = registers.iter().copied().collect();
     if registers.is_empty() {
         let wide = Span { from: span.from.saturating_add(-NEAR_NS), until: span.until.saturating_add(NEAR_NS) };
@@ -55,7 +60,7 @@ fn counters(store: &Reader, of: &[MeterId], registers: &[Obis], span: Span) -> R
         let sql = format!("SELECT DISTINCT obis FROM \"{}\" WHERE {condition}{}", store.table(), meters(of));
         store.pages(&sql, |row| found.extend(sql::obis(row)))?;
         // Without the view those with samples near the span are enough in all but long gaps.
-        let days = day_view(&store.config.table);
+        let days = store.day_view();
         let sql = format!("SELECT DISTINCT obis FROM \"{days}\" WHERE value_count > 0{}", meters(of));
         store.pages(&sql, |row| found.extend(sql::obis(row))).ok();
     }
@@ -64,7 +69,13 @@ fn counters(store: &Reader, of: &[MeterId], registers: &[Obis], span: Span) -> R
 }
 
 /// The ends of the quarter-hours in a part of the span.
-fn ends(store: &Reader, of: &[MeterId], counters: &[Obis], span: Span, chains: &mut Chains) -> Result<(), QueryError> {
+fn ends(
+    store: &Connections,
+    of: &[MeterId],
+    counters: &[Obis],
+    span: Span,
+    chains: &mut Chains,
+) -> Result<(), QueryError> {
     let sql = format!(
         "SELECT meter, obis, timestamp_floor('15m', ts) quarter, cast(min(ts) AS LONG) first_at, first(value) first_value, \
          cast(max(ts) AS LONG) last_at, last(value) last_value, max(value) high FROM \"{}\" WHERE {}{}{} \
@@ -90,7 +101,7 @@ fn ends(store: &Reader, of: &[MeterId], counters: &[Obis], span: Span, chains: &
 
 /// The last sample before the span and the first one after it, of the counters that have none at its ends.
 fn neighbours(
-    store: &Reader,
+    store: &Connections,
     of: &[MeterId],
     counters: &[Obis],
     span: Span,
@@ -139,7 +150,7 @@ fn far(span: Span, is_before: bool) -> Span {
 }
 
 /// The query for the sample at one side: near the span in the table, far from it in the view of days.
-fn neighbour(store: &Reader, span: Span, is_before: bool, is_near: bool, condition: &str) -> String {
+fn neighbour(store: &Connections, span: Span, is_before: bool, is_near: bool, condition: &str) -> String {
     let (from, until) = (span.from, span.until);
     match (is_near, is_before) {
         (true, true) => of_table(store, Span { from: from.saturating_add(-NEAR_NS), until: from }, true, condition),
@@ -153,13 +164,13 @@ fn neighbour(store: &Reader, span: Span, is_before: bool, is_near: bool, conditi
             format!(
                 "SELECT meter, obis, cast({time} AS LONG) at, {value} value FROM \"{}\" \
                  WHERE ts >= '{from}' AND ts < '{until}'{condition}",
-                day_view(&store.config.table)
+                store.day_view()
             )
         }
     }
 }
 
-fn of_table(store: &Reader, searched: Span, is_before: bool, of: &str) -> String {
+fn of_table(store: &Connections, searched: Span, is_before: bool, of: &str) -> String {
     let (time, value) = if is_before { ("max(ts)", "last(value)") } else { ("min(ts)", "first(value)") };
     let within = condition(sql::clamped(searched));
     format!("SELECT meter, obis, cast({time} AS LONG) at, {value} value FROM \"{}\" WHERE {within}{of}", store.table())

@@ -132,6 +132,7 @@ fn energy_of_a_span_in_a_long_gap_and_of_a_year_of_quarter_hours_is_complete() {
         (0..1200_u16).map(|number| (year, IMPORT, start + i64::from(number) * DAY / 4, f64::from(number), 0)).collect();
     insert(&client, &table, &samples);
     insert(&client, &table, &[(silent, IMPORT, start, 0.0, 0), (silent, IMPORT, start + 30 * DAY, 3000.0, 0)]);
+    client.refresh_views(table.as_str());
     let span =
         |from: i64, until: i64| Span { from: UnixNanos(start + from * DAY), until: UnixNanos(start + until * DAY) };
     describe(&client, &table, year, &year.to_string(), "UTC");
