@@ -82,7 +82,7 @@ impl Store {
         Ok(meters)
     }
 
-    /// The newest sample of every register of a meter, in the order of codes; from QuestDB those of the last 40 days.
+    /// The newest sample of every register of a meter, in the order of codes; from QuestDB registers of the last 40 days.
     ///
     /// # Errors
     /// A store that cannot be read.

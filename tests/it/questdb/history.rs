@@ -1,4 +1,4 @@
-//! The history in a real server: energies are those of the published vectors, curves and samples are compared with the
+//! The history in a real server: energies are as the published vectors say, curves and samples are compared with the
 //! inserted rows.
 
 use super::{migrated_config, wait_applied};
