@@ -5,6 +5,7 @@
 //! not touched, and the webhook answers meanwhile. Settings that need a restart are named.
 
 use super::parts::Parts;
+use super::service_manager;
 use super::sources::SourceStarter;
 use super::telemetry;
 use crate::config::{Changes, Config, Entry, Fault, Faults, Settings};
@@ -122,6 +123,7 @@ impl Reloader {
         if state.is_closed {
             return self.refused(vec!["the service is stopping".to_owned()]);
         }
+        service_manager::reloading();
         let reloaded = match self.read() {
             Ok(config) => {
                 let plan = self.plan(&state.settings, &config);
@@ -136,6 +138,7 @@ impl Reloader {
             Err(faults) => self.refused(faults),
         };
         self.note(&reloaded);
+        service_manager::ready();
         reloaded
     }
 

@@ -20,6 +20,14 @@ pub(super) fn ready() {
     send(&[NotifyState::Ready]);
 }
 
+/// Says that a reload begins; [`ready`] says that it has ended.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => send(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "the service manager cannot be notified of a reload"),
+    }
+}
+
 /// Says that an orderly stop begins.
 pub(super) fn stopping() {
     send(&[NotifyState::Stopping]);

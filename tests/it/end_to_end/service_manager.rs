@@ -79,7 +79,7 @@ fn post(address: SocketAddr, body: &Body) -> std::io::Result<bool> {
 }
 
 #[test]
-fn the_service_manager_hears_that_the_service_is_ready_alive_and_stopping() {
+fn the_service_manager_hears_that_the_service_is_ready_alive_reloading_and_stopping() {
     let mut service = Setup::default().start();
     assert!(service.stop().success());
     let manager = Manager::new();
@@ -87,9 +87,13 @@ fn the_service_manager_hears_that_the_service_is_ready_alive_and_stopping() {
     assert_eq!(manager.next(), "READY=1\n");
     assert!(post(service.webhook_address(), &body(1, now_ns(), 0)).unwrap(), "ready means that bodies are taken");
     assert_eq!((manager.next(), manager.next()), ("WATCHDOG=1\n".to_owned(), "WATCHDOG=1\n".to_owned()));
+    let next = |what: &str| wait::until_some(what, LIMIT, || Some(manager.next()).filter(|it| it != "WATCHDOG=1\n"));
+    service.process().signal("HUP");
+    let reloading = next("the reload");
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(next("its end"), "READY=1\n");
     assert!(service.stop().success());
-    let last = wait::until_some("the stop", LIMIT, || Some(manager.next()).filter(|it| it != "WATCHDOG=1\n"));
-    assert_eq!(last, "STOPPING=1\n");
+    assert_eq!(next("the stop"), "STOPPING=1\n");
 }
 
 #[cfg(feature = "test-faults")]
