@@ -49,7 +49,7 @@ enum Kind {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Reader),
     #[cfg(feature = "questdb")]
-    QuestDb(questdb::Reader),
+    QuestDb(Box<questdb::Reader>),
 }
 
 impl Store {
@@ -61,7 +61,7 @@ impl Store {
         }
         #[cfg(feature = "questdb")]
         if let Some(config) = &sinks.questdb {
-            return Some(Self(Kind::QuestDb(questdb::Reader::new(&config.sink))));
+            return Some(Self(Kind::QuestDb(Box::new(questdb::Reader::new(&config.sink)))));
         }
         let _ = sinks;
         None

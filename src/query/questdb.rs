@@ -210,7 +210,9 @@ impl Reader {
         let named =
             places.iter().filter_map(|place| if let Place::Point(point) = place { Some(point.clone()) } else { None });
         let names: BTreeSet<String> = named.chain(points.values().cloned()).collect();
-        let mut known: BTreeMap<String, (BTreeSet<MeterId>, Option<(i64, String)>)> = BTreeMap::new();
+        // Its meters, and its newest time zone with the time from which it counts.
+        type Point = (BTreeSet<MeterId>, Option<(i64, String)>);
+        let mut known: BTreeMap<String, Point> = BTreeMap::new();
         if !names.is_empty() {
             let sql = format!(
                 "SELECT meter, metering_point, time_zone, cast(valid_from AS LONG) since FROM \"{}\" WHERE metering_point IN ({})",

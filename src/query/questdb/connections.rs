@@ -51,7 +51,10 @@ impl Connections {
             let (from, until) = (page * ROWS_MAX, (page + 1) * ROWS_MAX);
             let answer = self.execute(&format!("{sql} LIMIT {from}, {until}"))?;
             let mut count = 0;
-            answer.rows().inspect(|_| count += 1).for_each(&mut each);
+            answer.rows().for_each(|row| {
+                count += 1;
+                each(row);
+            });
             if count < ROWS_MAX {
                 break;
             }
