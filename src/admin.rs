@@ -22,6 +22,7 @@ mod page;
 mod parameters;
 mod range;
 mod response;
+mod runbook;
 mod selection;
 mod server;
 mod spark;

@@ -11,7 +11,7 @@ use super::hosts::Hosts;
 use super::parameters::Parameters;
 use super::response::{Answer, TEXT, html, response};
 use super::status::Status;
-use super::{Views, login, meter, now};
+use super::{Views, login, meter, now, runbook};
 use crate::reading::MeterId;
 use askama::Template;
 use http_body_util::BodyExt as _;
@@ -173,6 +173,9 @@ fn view(views: &Views, path: &str, parameters: &Parameters) -> Answer {
         "/openapi.json" => response(StatusCode::OK, JSON, OPENAPI),
         "/status.json" => json(&(views.status)()),
         "/metrics" => metrics(views),
+        _ if path.starts_with("/runbook/") && runbook_section(path).is_some() => {
+            response(StatusCode::OK, TEXT, runbook_section(path).unwrap_or_default())
+        }
         _ => meter(views, path, parameters).unwrap_or_else(|| {
             response(
                 StatusCode::NOT_FOUND,
@@ -219,6 +222,10 @@ fn json(data: &impl Serialize) -> Answer {
         Ok(json) => response(StatusCode::OK, JSON, json),
         Err(error) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
     }
+}
+
+fn runbook_section(path: &str) -> Option<&'static str> {
+    runbook::section(path.strip_prefix("/runbook/")?)
 }
 
 fn metrics(views: &Views) -> Answer {
