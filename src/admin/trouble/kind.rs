@@ -104,7 +104,7 @@ impl Kind {
         self.facts().command
     }
 
-    /// The section of `docs/runbook.md`. Sections have the names of the alerts.
+    /// The section of `docs/runbook.md`. A section has the name of the alert, or of the kind where there is none.
     pub fn runbook(self) -> &'static str {
         self.facts().runbook
     }
@@ -119,7 +119,7 @@ impl Kind {
         match self {
             Self::DataRefused => fault(JOURNAL, "MeterlineAnswering503"),
             Self::ClockUnset => fault("timedatectl", "MeterlineClockUnset"),
-            Self::AccountHeldBack => fault(JOURNAL, "MeterlineAnswering503"),
+            Self::AccountHeldBack => fault(JOURNAL, "account-held-back"),
             Self::RecordsLost => fault(JOURNAL, "MeterlineSinkGap"),
             Self::DiskFull => fault("df -h", "MeterlineVolumeNearlyFull"),
             Self::JournalFullSoon => fault(JOURNAL, "MeterlineJournalFullSoon"),
@@ -131,15 +131,15 @@ impl Kind {
             Self::SinkWaiting => warning(CONNECT, "MeterlineSinkUnreachable"),
             Self::SinkBehind => warning(JOURNAL, "MeterlineSinkBehind"),
             Self::SourceSilent => warning(SOURCES, "MeterlineNothingReceived"),
-            Self::MeterSilent => warning(SOURCES, "MeterlineReadingsOld"),
+            Self::MeterSilent => warning("meterline gaps", "meter-silent"),
             Self::GapsOpen => warning("meterline gaps", "MeterlineReadingsMissing"),
             Self::GapRepairFailing => warning(SOURCES, "MeterlineGapRepairFailing"),
             Self::SinkWarning => warning(CONNECT, "MeterlineSinkWarning"),
-            Self::DeadLetters => warning("meterline dead-letters list", "MeterlineDeadLettersNearlyFull"),
+            Self::DeadLetters => warning("meterline dead-letters list", "dead-letters"),
             Self::MeterShared => warning(SOURCES, "MeterlineMeterShared"),
-            Self::MetersUntracked => warning(CHECK, "MeterlineReadingsMissing"),
+            Self::MetersUntracked => warning(CHECK, "meters-untracked"),
             Self::ClockJumped => warning("timedatectl", "MeterlineClockJumped"),
-            Self::SourceNotRun => warning(SOURCES, "MeterlineSourceFailing"),
+            Self::SourceNotRun => warning(SOURCES, "source-not-run"),
             Self::RestartNeeded => warning(CHECK, "MeterlineConfigurationRefused"),
         }
     }
