@@ -13,7 +13,7 @@ use std::time::Duration;
 ///
 /// Without a configuration the data directory is ./meterline-data, the webhook is at
 /// <http://127.0.0.1:8080/smart-me>, the store is an embedded SQLite file, and the
-/// status page is at <http://127.0.0.1:8081/>.
+/// built-in page is at <http://127.0.0.1:8081/>.
 ///
 /// The first signal starts an orderly stop. The service takes no new bodies, and syncs
 /// and answers the bodies that it has read. Then it delivers to the sinks until the

@@ -94,7 +94,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_sink_lag_records", Gauge, &["sink"], "Journal records that the sink has not confirmed. Records at the beginning that only wait because their late rows are held are not counted."),
     family("meterline_sink_lag_seconds", Gauge, &["sink"], "Age of the oldest record not yet confirmed by the sink that is not a held late row; 0 if there is none."),
     family("meterline_sink_lag_bytes", Gauge, &["sink"], "Bytes of the journal from the sink's cursor to its end, also for a sink that was never reachable; the journal cannot remove them. Within the cursor's segment they are estimated by the share of its records."),
-    family("meterline_sink_warnings", Gauge, &["sink"], "Conditions at the sink's store that do not stop delivery but need the operator, such as an invalid view; the status page names them."),
+    family("meterline_sink_warnings", Gauge, &["sink"], "Conditions at the sink's store that do not stop delivery but need the operator, such as an invalid view; the built-in page names them."),
     family("meterline_sink_readings_total", Counter, &["sink"], "Readings handed to the sink, including repeats."),
     family("meterline_sink_rows_total", Counter, &["sink"], "Rows or messages that the sink acknowledged, including repeats."),
     family("meterline_sink_requests_total", Counter, &["sink"], "Requests or transactions sent; not counted for Kafka, whose client builds its batches automatically."),
