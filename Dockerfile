@@ -21,7 +21,7 @@ COPY . .
 ENV LIBZ_SYS_STATIC=1
 # The commit that `meterline --version` shows; the context has no .git.
 ARG METERLINE_BUILD_COMMIT
-RUN cargo build --profile release --locked --bin meterline --no-default-features --features sqlite,questdb,kafka \
+RUN cargo build --profile release --locked --bin meterline --no-default-features --features sqlite,questdb,kafka,parquet \
     && install -d -o 65532 -g 65532 -m 0700 /data \
     && strip --strip-all target/release/meterline
 
