@@ -29,7 +29,7 @@
 //! | 5 | [`sink`] | SQLite, QuestDB, Kafka |
 //! | 6 | [`config`] | the checked configuration of every part |
 //! | 7 | [`query`] | the history in the configured store, for pages and commands |
-//! | 8 | [`admin`] | metrics, health and the status page |
+//! | 8 | [`admin`] | metrics, health and the built-in page |
 //! | 8 | [`control`] | commands to a running service |
 //! | 9 | [`app`] | wiring, start and stop of the service |
 //! | 10 | [`cli`] | the commands |

@@ -127,7 +127,7 @@ impl Kind {
             Self::SourceFailing => fault(SOURCES, "MeterlineSourceFailing"),
             Self::CertificateInvalid => fault(CHECK, "MeterlineCertificateInvalid"),
             Self::CertificateExpiring => warning(CHECK, "MeterlineCertificateExpiring"),
-            Self::ConfigurationRefused => fault(CHECK, "MeterlineConfigurationRefused"),
+            Self::ConfigurationRefused => fault(CHECK, "configuration-refused"),
             Self::SinkWaiting => warning(CONNECT, "MeterlineSinkUnreachable"),
             Self::SinkBehind => warning(JOURNAL, "MeterlineSinkBehind"),
             Self::SourceSilent => warning(SOURCES, "MeterlineNothingReceived"),
@@ -140,7 +140,7 @@ impl Kind {
             Self::MetersUntracked => warning(CHECK, "meters-untracked"),
             Self::ClockJumped => warning("timedatectl", "MeterlineClockJumped"),
             Self::SourceNotRun => warning(SOURCES, "source-not-run"),
-            Self::RestartNeeded => warning(CHECK, "MeterlineConfigurationRefused"),
+            Self::RestartNeeded => warning(CHECK, "configuration-refused"),
         }
     }
 }
