@@ -153,12 +153,7 @@ impl Store {
         span: Span,
         step: Step,
     ) -> Result<Vec<Vec<Energy>>, QueryError> {
-        let counters = match self.0 {
-            #[cfg(feature = "sqlite")]
-            Kind::Sqlite(ref store) => store.counters(places, registers, span)?,
-            #[cfg(feature = "questdb")]
-            Kind::QuestDb(ref store) => store.counters(places, registers, span)?,
-        };
+        let counters = self.counters(places, registers, span, Some(step))?;
         let energies = counters.iter().map(|of_place| {
             let intervals = interval::intervals(span, step, &of_place.zone)?;
             Ok(energy::energies(&of_place.chains, &intervals))
@@ -172,13 +167,24 @@ impl Store {
     /// # Errors
     /// A store that cannot be read.
     pub fn gaps(&self, meter: MeterId, span: Span) -> Result<Vec<Gap>, QueryError> {
-        let counters = match self.0 {
-            #[cfg(feature = "sqlite")]
-            Kind::Sqlite(ref store) => store.counters(&[Place::Meter(meter)], &[], span)?,
-            #[cfg(feature = "questdb")]
-            Kind::QuestDb(ref store) => store.counters(&[Place::Meter(meter)], &[], span)?,
-        };
+        let counters = self.counters(&[Place::Meter(meter)], &[], span, None)?;
         Ok(counters.iter().flat_map(|of_place| energy::gaps(&of_place.chains, span)).collect())
+    }
+
+    /// The samples that the energy of a span needs; of whole intervals if there is a step.
+    fn counters(
+        &self,
+        places: &[Place],
+        registers: &[Obis],
+        span: Span,
+        step: Option<Step>,
+    ) -> Result<Vec<energy::Counters>, QueryError> {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.counters(places, registers, span, step),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.counters(places, registers, span, step),
+        }
     }
 
     /// The time zone of a place's days, as the IANA database names it.

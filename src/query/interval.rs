@@ -54,6 +54,16 @@ pub(super) fn start_of(day: Date, zone: &TimeZone) -> UnixNanos {
     UnixNanos(i64::try_from(at.as_nanosecond()).unwrap_or(if at < Timestamp::UNIX_EPOCH { i64::MIN } else { i64::MAX }))
 }
 
+/// The span from the start of the first interval that a span touches to the end of the last one.
+pub(super) fn whole(span: Span, step: Step, zone: &TimeZone) -> Span {
+    let of = |at: UnixNanos| intervals(Span { from: at, until: at.saturating_add(1) }, step, zone).unwrap_or_default();
+    let (first, last) = (of(span.from), of(span.until.saturating_add(-1)));
+    Span {
+        from: first.first().map_or(span.from, |interval| interval.from),
+        until: last.last().map_or(span.until, |interval| interval.until),
+    }
+}
+
 /// The intervals that a span touches, in the order of time.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ mod sql;
 use super::curve::{Bucket, Reducer};
 use super::energy::{Chain, Counters};
 use super::error::QueryError;
-use super::interval::zone;
+use super::interval::{Step, whole, zone};
 use super::model::{Filter, MeterEntry, Newest, Place, Register, Series, Span, StoredSample};
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
 use crate::sink::questdb::{Config, Row};
@@ -175,9 +175,13 @@ impl Reader {
         places: &[Place],
         registers: &[Obis],
         span: Span,
+        step: Option<Step>,
     ) -> Result<Vec<Counters>, QueryError> {
-        let span = sql::clamped(span);
         let homes = self.homes(places)?;
+        let zones: BTreeSet<&str> = homes.iter().map(|home| home.zone.as_str()).collect();
+        let spans = step.map(|step| zones.into_iter().map(move |name| whole(span, step, &zone(name))));
+        let union = |one: Span, other: Span| Span { from: one.from.min(other.from), until: one.until.max(other.until) };
+        let span = sql::clamped(spans.into_iter().flatten().fold(span, union));
         let all: BTreeSet<MeterId> = homes.iter().flat_map(|home| home.meters.iter().copied()).collect();
         let chains = ends::chains(&self.server, &all.into_iter().collect::<Vec<_>>(), registers, span)?;
         let counters = homes.into_iter().map(|home| {

@@ -6,7 +6,7 @@
 use super::curve::{Bucket, Reducer};
 use super::energy::{Chain, Counters};
 use super::error::QueryError;
-use super::interval::{day_of, zone};
+use super::interval::{Step, day_of, whole, zone};
 use super::model::{Filter, MeterEntry, Newest, Place, Register, Series, Span, StoredSample};
 use super::pool::Pool;
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
@@ -128,8 +128,9 @@ impl Reader {
         places: &[Place],
         registers: &[Obis],
         span: Span,
+        step: Option<Step>,
     ) -> Result<Vec<Counters>, QueryError> {
-        self.pool.with(|store| places.iter().map(|place| counters(store, place, registers, span)).collect())
+        self.pool.with(|store| places.iter().map(|place| counters(store, place, registers, span, step)).collect())
     }
 
     pub(super) fn samples(
@@ -209,11 +210,18 @@ fn default_zone(store: &Connection) -> rusqlite::Result<String> {
 }
 
 /// The samples that the energy of the local days of a span needs.
-fn counters(store: &Connection, place: &Place, registers: &[Obis], span: Span) -> rusqlite::Result<Counters> {
+fn counters(
+    store: &Connection,
+    place: &Place,
+    registers: &[Obis],
+    span: Span,
+    step: Option<Step>,
+) -> rusqlite::Result<Counters> {
     let Some(home) = home(store, place)? else {
         return Ok(Counters { zone: zone(&default_zone(store)?), chains: Vec::new() });
     };
     let zone = zone(&home.zone);
+    let span = step.map_or(span, |step| whole(span, step, &zone));
     let days = [day_of(span.from, &zone), day_of(span.until.saturating_add(-1), &zone)].map(|day| day.to_string());
     let mut chains: BTreeMap<(i64, String), BTreeMap<i64, f64>> = BTreeMap::new();
     let mut add = |row: &Row<'_>| -> rusqlite::Result<()> {

@@ -99,6 +99,26 @@ fn the_present_day_has_the_energy_so_far_and_one_meter_of_a_point_has_its_own() 
 }
 
 #[test]
+fn an_interval_that_the_span_touches_is_read_whole() {
+    let feed = Feed::new();
+    let (start, hour) = (time("2026-10-01T00:00:00Z"), 3600 * SECOND);
+    // A watt-hour each hour of October, most of it read on one day.
+    let around = [0, 14 * 24, 15 * 24, 31 * 24].map(|hours| hours * 60);
+    let minutes = around.into_iter().chain((346..=348).flat_map(|hour| [0, 15, 30, 45].map(|part| hour * 60 + part)));
+    let sample =
+        |minutes: i64| (1, IMPORT, start + minutes * MINUTE, f64::from(u32::try_from(minutes).unwrap()) / 60.0);
+    append(&feed, &minutes.map(sample).collect::<Vec<_>>());
+    store_keeping(&feed, Retention::default());
+    let store = opened(&file(&feed));
+    let asked = span(start + 347 * hour + 20 * MINUTE, start + 347 * hour + 21 * MINUTE);
+    for ((name, step), amount) in Step::NAMED.into_iter().zip([0.25, 1.0, 24.0, 744.0]) {
+        let found = store.energy(&Place::Meter(meter(1)), &[], asked, step).unwrap();
+        let shown: Vec<_> = found.iter().map(|it| (it.amount, it.is_complete)).collect();
+        assert_eq!(shown, [(amount, true)], "{name}");
+    }
+}
+
+#[test]
 fn the_meters_have_their_descriptions_and_their_newest_values() {
     let feed = Feed::new();
     append(&feed, &[(3, IMPORT, NOW_NS, 7.0), (1, POWER, NOW_NS, 120.0), (1, IMPORT, NOW_NS - SECOND, 9.0)]);

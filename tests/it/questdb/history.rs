@@ -139,6 +139,14 @@ fn energy_of_a_span_in_a_long_gap_and_of_a_year_of_quarter_hours_is_complete() {
     let days = store.energy(&Place::Meter(year), &[IMPORT], span(0, 299), Step::Day).unwrap();
     assert_eq!(days.len(), 299);
     assert!(days.iter().all(|it| it.amount.to_bits() == 4.0_f64.to_bits() && it.is_complete), "{days:?}");
+    // A minute of an interval asks for the whole interval.
+    let noon = start + 10 * DAY + DAY / 2;
+    let minute = Span { from: UnixNanos(noon + 60 * SECOND), until: UnixNanos(noon + 120 * SECOND) };
+    for (step, amount) in [(Step::Hour, 4.0 / 24.0), (Step::Day, 4.0), (Step::Month, 124.0)] {
+        let found = store.energy(&Place::Meter(year), &[IMPORT], minute, step).unwrap();
+        let shown: Vec<_> = found.iter().map(|it| ((it.amount - amount).abs() < 1e-6, it.is_complete)).collect();
+        assert_eq!(shown, [(true, true)], "{step:?}: {found:?}");
+    }
     // Neither end of the day has a sample within days.
     for registers in [&[][..], &[IMPORT]] {
         let day = store.energy(&Place::Meter(silent), registers, span(10, 11), Step::Day).unwrap();
