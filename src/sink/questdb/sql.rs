@@ -66,6 +66,7 @@ impl<'a> Row<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn values_are_found_by_column_name_and_null_is_none() {
@@ -78,6 +79,16 @@ mod tests {
         assert_eq!((rows[0].integer("id"), rows[0].text("tag"), rows[0].is_true("on")), (Some(6), "", true));
         assert_eq!((rows[1].integer("id"), rows[1].text("tag"), rows[1].is_true("on")), (None, "", false));
         assert_eq!(rows[0].integer("other"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_the_one_that_the_server_wrote(number in prop_oneof![prop::num::f64::NORMAL, -1e7..1e7_f64]) {
+            let text = format!("{{\"columns\":[{{\"name\":\"value\"}}],\"dataset\":[[{number:?}]]}}");
+            let answer: Answer = serde_json::from_str(&text).unwrap();
+            let read = answer.rows().next().and_then(|row| row.number("value"));
+            prop_assert_eq!(read.map(f64::to_bits), Some(number.to_bits()));
+        }
     }
 
     #[test]
