@@ -52,7 +52,9 @@ impl StatusReader {
     }
 
     pub(super) fn status(&self) -> Status {
-        let recent = self.parts.ingest.recent();
+        let mut recent = self.parts.ingest.recent();
+        // A reload may have removed one.
+        recent.sources.retain(|source| self.parts.live.options(&source.name).is_some());
         let not_ready = self.ready().err();
         let now = self.parts.clock.now();
         let mut status = Status {

@@ -97,6 +97,12 @@ fn sighup_takes_accounts_credentials_sources_and_the_log_level_and_leaves_the_re
     }
     assert_eq!(service.source("kept", "json")["since"], since, "it was not interrupted");
     assert_eq!(service.source("removed", "json"), Value::Null);
+    // One that is gone would be called silent an hour later.
+    let status = service.status();
+    let mut named: Vec<_> =
+        status["ingest"].as_array().unwrap().iter().map(|source| source["name"].as_str().unwrap()).collect();
+    named.sort_unstable();
+    assert_eq!(named, ["acme", "added", "changed", "kept", "new"]);
     assert_eq!(service.metric("meterline_source_state{source=\"removed\",kind=\"json\",state=\"running\"}"), 0.0);
     let (last, before) = (removed_requests.load(Ordering::SeqCst), kept_requests.load(Ordering::SeqCst));
     wait::until("the kept one is asked again", LIMIT, || kept_requests.load(Ordering::SeqCst) > before + 1);
