@@ -170,7 +170,7 @@ impl Reloader {
     /// Why nothing was changed.
     fn apply(&self, plan: &Plan, config: &Config) -> Result<(), String> {
         // The steps that can fail come first.
-        super::sources::add_names(config, &self.parts.ingest)?;
+        super::sources::register(config, &self.parts.journal).map_err(|error| error.to_string())?;
         if let (Some(tls), Some(files)) = (&self.tls, &config.webhook.tls) {
             tls.replace(files).map_err(|error| error.to_string())?;
         }

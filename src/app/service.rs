@@ -83,7 +83,7 @@ impl Service {
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
         let parts = start_parts(&config, runtime.handle(), clock)?;
-        sources::add_names(&config, &parts.ingest).map_err(StartError::because)?;
+        sources::register(&config, &parts.journal).map_err(StartError::because)?;
         let webhook = start_webhook(sockets.at(config.webhook.listen), &config, &parts)?;
         let (accounts, tls) =
             (webhook.as_ref().map(Webhook::accounts).cloned(), webhook.as_ref().and_then(Webhook::tls));

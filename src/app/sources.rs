@@ -5,7 +5,8 @@ mod smart_me;
 use super::live;
 use super::parts::Parts;
 use crate::config::{Config, Entry, Source};
-use crate::ingest::{Entrance, Ingest};
+use crate::ingest::Entrance;
+use crate::journal::{Journal, LedgerError};
 use crate::source::webhook::{Accounts, AuthCounts};
 use crate::source::{Arrivals, Describer, Polled, Reporter, Schedule, SourceError, Sources, smappee};
 use std::sync::Arc;
@@ -142,8 +143,39 @@ impl<'a> SourceStarter<'a> {
     }
 }
 
-/// Gives the journal the names of all sources before the first of them starts.
-pub(super) fn add_names(config: &Config, ingest: &Ingest) -> Result<(), String> {
+/// Gives the journal the names and limits of all sources before the first of them starts. No
+/// entrance can fail afterwards.
+pub(super) fn register(config: &Config, journal: &Journal) -> Result<(), LedgerError> {
     let options = live::options(config);
-    ingest.add_sources(options.iter().map(|(name, _)| name.as_str())).map_err(|error| error.to_string())
+    journal.add_sources(options.iter().map(|(name, _)| name.as_str()))?;
+    options.iter().try_for_each(|(_, options)| journal.rule_version(&options.limits).map(drop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn entrances_of_registered_sources_write_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(
+            "data_directory = {:?}\n[[webhook.account]]\nname = \"a\"\npath = \"/a\"\naccept_age = \"100d\"\n\
+             [[webhook.account]]\nname = \"b\"\npath = \"/b\"\n",
+            directory.path()
+        );
+        let config = crate::config::parse("m.toml", &text, &Default::default()).unwrap();
+        let journal = crate::app::journal::open(&config, &Clock::system()).unwrap();
+        register(&config, &journal).unwrap();
+        // The ledgers cannot be written any more.
+        for file in ["sources.new", "rules.new"] {
+            std::fs::create_dir(directory.path().join("journal").join(file)).unwrap();
+        }
+        assert!(journal.source_id("c").is_err());
+        for (name, options) in live::options(&config) {
+            journal.source_id(&name).unwrap();
+            journal.rule_version(&options.limits).unwrap();
+        }
+        journal.close();
+    }
 }

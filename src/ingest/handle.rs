@@ -45,14 +45,6 @@ impl Ingest {
         Self(Arc::new(IngestState::new(journal, letters, clock, followers)))
     }
 
-    /// Gives the journal the names of sources to come, all with one write.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written.
-    pub fn add_sources<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), LedgerError> {
-        self.0.journal.add_sources(names)
-    }
-
     /// The entrance of one source; entrances of the same name share their counters.
     /// Its name and limits are synced to the journal's ledgers here, before any record
     /// can refer to them.
