@@ -62,6 +62,10 @@ fn every_command_with_json_prints_json_also_where_its_use_or_its_configuration_i
         if path == ["decode"] {
             failing.args(["--journal", "--source", "1"]);
         }
+        // Its JSON is about a file.
+        if path == ["export"] {
+            failing.args(["--output", "/no/such/directory/export.csv"]);
+        }
         let output = failing.output().unwrap();
         assert!(!output.status.success(), "{path:?}: {output:?}");
         assert!(json(&output).to_string().contains("/no/such/file"), "{path:?}: {output:?}");

@@ -105,7 +105,7 @@ fn a_replaced_certificate_is_used_for_new_connections_while_an_old_one_goes_on_p
     let mut old = connect(&service, &before.0).unwrap();
     assert!(post(&mut old, 1.0).contains("200"));
     put(&chain, "no certificate");
-    wait::until("the fault is shown", LIMIT, || service.status()["certificate"]["fault"].is_string());
+    wait::until("the fault is shown", LIMIT, || service.status()["certificates"][0]["fault"].is_string());
     assert!(post(&mut connect(&service, &before.0).unwrap(), 2.0).contains("200"), "the one before stays in use");
     put(&chain, &after.0);
     put(&key, &after.1);
