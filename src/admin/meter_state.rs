@@ -51,7 +51,7 @@ impl Meter {
         Self {
             source: reading.source.to_string(),
             values: values.collect(),
-            newest_at: Some(reading.at.min(reading.received)),
+            newest_at: Some(reading.at),
             ..Self::new(reading.meter)
         }
     }

@@ -88,34 +88,34 @@ impl RecentReadings {
 }
 
 fn note(meters: &mut LruCache<MeterId, RecentReading>, reading: &Judged<'_>, source: &Arc<str>, received: UnixNanos) {
+    // A meter whose clock is ahead is as new as its message; else its values would stay when the clock is right again.
+    let at = reading.at.min(received);
     let known = meters.get_or_insert_mut(reading.meter, || RecentReading {
         meter: reading.meter,
         source: Arc::clone(source),
-        at: reading.at,
+        at,
         received,
         flags: reading.flags,
         kept: [None; SAMPLES_SHOWN_MAX],
     });
     known.received = received;
-    // Late data updates `received` but does not replace a newer value.
-    if reading.at >= known.at {
-        known.renew(reading, source);
+    if at >= known.at {
+        (known.at, known.flags) = (at, reading.flags);
+        if !Arc::ptr_eq(&known.source, source) {
+            known.source = Arc::clone(source);
+        }
     }
+    known.renew(reading, at);
 }
 
 impl RecentReading {
-    fn renew(&mut self, reading: &Judged<'_>, source: &Arc<str>) {
-        self.at = reading.at;
-        self.flags = reading.flags;
-        if !Arc::ptr_eq(&self.source, source) {
-            self.source = Arc::clone(source);
-        }
+    /// Takes the values that are not older than the known ones of their registers: messages with other registers may be later.
+    fn renew(&mut self, reading: &Judged<'_>, at: UnixNanos) {
         // Most values of a meter with many registers are below those kept, and are passed over at once.
         let mut least = self.least();
         for sample in reading.samples() {
             let prominence = registry::prominence(sample.obis);
-            if least.is_none_or(|least| prominence >= least) {
-                self.keep(Kept { sample, at: reading.at }, prominence);
+            if least.is_none_or(|least| prominence >= least) && self.keep(Kept { sample, at }, prominence) {
                 least = self.least();
             }
         }
@@ -127,16 +127,17 @@ impl RecentReading {
         self.kept.iter().map(of).min().flatten()
     }
 
-    fn keep(&mut self, new: Kept, prominence: u8) {
+    /// Keeps a value if it belongs to the kept ones. Returns whether its register is new among them.
+    fn keep(&mut self, new: Kept, prominence: u8) -> bool {
         if let Some(known) = self.kept.iter_mut().flatten().find(|kept| kept.sample.obis == new.sample.obis) {
-            *known = new;
-            return;
+            if new.at >= known.at {
+                *known = new;
+            }
+            return false;
         }
         let of = |place: &Option<Kept>| place.map(|kept| registry::prominence(kept.sample.obis));
-        if let Some(place) = self.kept.iter_mut().min_by_key(|place| of(place))
-            && of(place).is_none_or(|kept| kept < prominence)
-        {
-            *place = Some(new);
-        }
+        let place = self.kept.iter_mut().min_by_key(|place| of(place));
+        let place = place.filter(|place| of(place).is_none_or(|kept| kept < prominence));
+        place.map(|place| *place = Some(new)).is_some()
     }
 }

@@ -337,6 +337,30 @@ async fn the_newest_reading_of_a_meter_is_kept_and_late_ones_do_not_replace_it()
 
 #[tokio::test]
 async fn the_number_of_recent_meters_is_bounded() {
+#[tokio::test]
+async fn a_register_of_a_slower_message_is_kept_and_a_clock_that_was_ahead_holds_no_value_back() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let take = async |seconds: i64, code, value| {
+        let time_ns = setup.now_ticks() + seconds * 1_000_000_000;
+        let values = vec![(code, value)];
+        entrance.take(SmartMe, &Body::new(0, vec![Reading { meter: [7; 16], time_ns, values }]).bytes).await.unwrap();
+    };
+    let values = || {
+        let found = setup.ingest.newest_readings(1).remove(0);
+        [POWER, ENERGY].map(|code| found.samples().find(|sample| sample.obis == Obis(code)).map(|sample| sample.value))
+    };
+    take(0, POWER, 5.0).await;
+    take(-300, ENERGY, 70.0).await;
+    assert_eq!(values(), [Some(5.0), Some(70.0)]);
+    take(-200, ENERGY, 71.0).await;
+    take(-400, ENERGY, 69.0).await;
+    assert_eq!(values(), [Some(5.0), Some(71.0)], "the later one stands");
+    take(3_600, POWER, 6.0).await;
+    take(0, POWER, 7.0).await;
+    assert_eq!(values(), [Some(7.0), Some(71.0)], "the clock of the meter was ahead");
+}
+
     let setup = setup();
     let entrance = setup.entrance(SourceOptions::default());
     let time_ns = setup.now_ticks();
