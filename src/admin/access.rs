@@ -1,9 +1,11 @@
 //! Access to the pages: the login of browsers and of programs.
 //!
 //! A browser logs in with the password and gets a session; a program sends the token with each request. Both are kept
-//! and compared as digests, in constant time. A wrong one is counted by the client's address, and beyond a budget
-//! it is answered with a delay; the right one never waits. Without a password and a token, as on loopback, all pages
-//! are open. Only peers of the named networks are served, if there are such. It decides; it writes no answer.
+//! and compared as digests, in constant time. Attempts are counted by the client's address, and beyond a budget they
+//! wait. A password waits before it is compared: people choose passwords that can be guessed, and a guesser that leaves
+//! early must not learn from the speed of an answer. The right token never waits. Without a password and a token, as on
+//! loopback, all pages are open. Only peers of the named networks are served, if there are such. It decides; it writes
+//! no answer.
 
 mod sessions;
 #[cfg(test)]
@@ -94,12 +96,12 @@ impl Access {
         if is_same(self.token, token) {
             return Decision::Allowed;
         }
-        self.wait_after_failure(headers, peer).await;
+        self.wait(headers, peer).await;
         Decision::WrongToken
     }
 
-    /// Begins a session if this is the password: the cookie of the session. A wrong password has waited out its
-    /// delay on return.
+    /// Begins a session if this is the password: the cookie of the session. After many attempts from an address, the
+    /// password is compared after a delay.
     ///
     /// # Errors
     /// When the system has no random numbers.
@@ -109,8 +111,8 @@ impl Access {
         headers: &HeaderMap,
         peer: IpAddr,
     ) -> std::io::Result<Option<HeaderValue>> {
+        self.wait(headers, peer).await;
         if !is_same(self.password, password.as_bytes()) {
-            self.wait_after_failure(headers, peer).await;
             return Ok(None);
         }
         let session = self.sessions.lock().begin(self.clock.monotonic())?;
@@ -137,10 +139,11 @@ impl Access {
         format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
     }
 
-    async fn wait_after_failure(&self, headers: &HeaderMap, peer: IpAddr) {
+    /// Counts an attempt, and waits out its delay.
+    async fn wait(&self, headers: &HeaderMap, peer: IpAddr) {
         let address = client_address(peer, headers, &self.proxies);
         let delay = self.budgets.lock().spend(address, self.clock.monotonic());
-        tracing::debug!(%address, "a login to the admin pages failed");
+        tracing::debug!(%address, "an attempt to log in to the admin pages");
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }

@@ -62,16 +62,17 @@ async fn a_token_is_for_programs_and_a_password_is_none() {
 }
 
 #[tokio::test]
-async fn many_wrong_passwords_wait_and_the_right_one_does_not() {
+async fn after_many_passwords_the_right_one_waits_like_a_wrong_one_and_no_other_address_does() {
     let access = access(Some("hunter22"), None, &AdminTransport::Loopback);
     let none = HeaderMap::new();
-    let waits = |password: &'static str| {
-        let mut login = Box::pin(access.log_in(password, &none, PEER));
+    let waits = |password: &'static str, peer| {
+        let mut login = Box::pin(access.log_in(password, &none, peer));
         login.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
     };
-    let answered = (0..1000).find(|_| waits("wrong")).unwrap();
+    let answered = (0..1000).find(|_| waits("wrong", PEER)).unwrap();
     assert!(answered > 0, "a mistake is answered at once");
-    assert!(waits("wrong") && !waits("hunter22"));
+    assert!(waits("wrong", PEER) && waits("hunter22", PEER), "the speed of an answer says nothing");
+    assert!(!waits("hunter22", IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 8))));
 }
 
 #[test]
