@@ -94,7 +94,7 @@ impl Pages {
                 refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 refusal
             }
-            "/login" => login::page(&self.access, Parameters::of(request.uri().query()).get("next")),
+            "/login" => login::page(&self.access, Parameters::of(request.uri().query()).get("next"), request.headers()),
             "/style.css" => response(StatusCode::OK, "text/css; charset=utf-8", STYLE),
             "/script.js" => response(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT),
             "/icon.svg" => response(StatusCode::OK, "image/svg+xml", ICON),

@@ -25,11 +25,13 @@ struct LoginPage<'a> {
     has_password: bool,
     /// Why the last attempt failed.
     fault: Option<&'static str>,
+    is_logged_in: bool,
 }
 
-/// The form. `next` is shown after the login.
-pub(super) fn page(access: &Access, next: &str) -> Answer {
-    html(&LoginPage { next: own_page(next), has_password: access.has_password(), fault: None })
+/// The form of the login, which shows `next` afterwards; for a browser that is logged in, the form of the logout.
+pub(super) fn page(access: &Access, next: &str, headers: &HeaderMap) -> Answer {
+    let (has_password, is_logged_in) = (access.has_password(), access.has_session(headers));
+    html(&LoginPage { next: own_page(next), has_password, fault: None, is_logged_in })
 }
 
 /// Sends a browser to the form, and tells a program what is missing.
@@ -77,7 +79,7 @@ pub(super) async fn posted(access: &Access, request: Request<Incoming>, peer: Ip
         Ok(Some(cookie)) => with_cookie(redirect(next), Some(cookie)),
         Ok(None) => {
             let fault = Some("The password is wrong.");
-            let mut answer = html(&LoginPage { next, has_password: access.has_password(), fault });
+            let mut answer = html(&LoginPage { next, has_password: access.has_password(), fault, is_logged_in: false });
             *answer.status_mut() = StatusCode::UNAUTHORIZED;
             answer
         }

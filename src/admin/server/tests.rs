@@ -161,6 +161,8 @@ fn a_browser_is_sent_to_the_form_logs_in_and_logs_out() {
         let shown = exchange(&admin, &format!("GET {page}"), &cookie, "");
         assert!(shown.starts_with("HTTP/1.1 200 "), "{page}: {shown}");
     }
+    let logout = exchange(&admin, "GET /login", &cookie, "");
+    assert!(logout.contains("action=\"/logout\"") && !form.contains("action=\"/logout\""), "{logout}");
     let other_site = format!("{cookie}{FORM}Origin: https://attacker.example\r\n");
     assert!(exchange(&admin, "POST /logout", &other_site, "").starts_with("HTTP/1.1 403 "));
     assert!(exchange(&admin, "POST /flow", &cookie, "").starts_with("HTTP/1.1 405 "));
