@@ -211,6 +211,13 @@ async function nothing() {
   await page.goto(`${url}/trouble`);
   assert.match(await page.title(), /^● /);
   assert.match(await page.locator('main').innerText(), /nothing needs you/);
+  // The head of a page that stays open follows, also where no part of the page does.
+  await page.goto(`${url}/meters`);
+  const file = join(work, 'nothing.toml');
+  writeFileSync(file, 'nonsense');
+  running.find((child) => child.spawnargs.includes(file)).kill('SIGHUP');
+  await page.locator('#state').getByText('1 thing needs you').waitFor();
+  assert.match(await page.title(), /^▲ Meters/);
 }
 
 async function many() {
@@ -234,6 +241,9 @@ async function login() {
     assert.equal(new URL(page.url()).pathname, '/flow');
     const [cookie] = await context.cookies();
     assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, 'Strict']);
+    // A page that stays open when its session ends leads to the login.
+    await context.clearCookies();
+    await page.getByLabel('Password').waitFor();
     await context.close();
   }
   console.log('done: the login');

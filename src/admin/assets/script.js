@@ -29,28 +29,33 @@ function times(root = document) {
   }
 }
 
-// Parts that show the service's state are fetched again, unless the reader is in them.
+// The state in the head is fetched again on every page, with the parts that show it, unless the reader is in them.
 async function refresh() {
-  const state = document.querySelector('#state');
+  const parts = document.querySelectorAll('[data-refresh]');
   try {
-    const answer = await fetch(location.href, { cache: 'no-store' });
+    const answer = await fetch(parts.length ? location.href : '/trouble', { cache: 'no-store' });
+    // The session has ended: the page itself leads to the login.
+    if (answer.status === 401) return location.reload();
     if (!answer.ok) throw new Error(answer.status);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-    for (const part of document.querySelectorAll('[data-refresh]')) {
+    for (const part of parts) {
       const fresh = page.getElementById(part.id);
       const selection = getSelection();
       const isRead = part.contains(document.activeElement) && part !== document.activeElement
         || !selection.isCollapsed && part.contains(selection.anchorNode);
       if (fresh && !isRead) part.replaceChildren(...fresh.childNodes);
     }
-    state.replaceWith(page.querySelector('#state'));
-    document.querySelector('header nav').replaceWith(page.querySelector('header nav'));
-    document.title = page.title;
+    document.querySelector('#state').replaceWith(page.querySelector('#state'));
+    const count = 'header nav a[href="/trouble"]';
+    document.querySelector(count).replaceChildren(...page.querySelector(count).childNodes);
+    document.title = page.title[0] + document.title.slice(1);
     times();
     copies();
   } catch {
+    const state = document.querySelector('#state');
     state.className = 'state bad';
     state.textContent = '▲ This page cannot reach meterline';
+    document.title = '▲' + document.title.slice(1);
   }
 }
 
@@ -95,7 +100,8 @@ copies();
 setInterval(times, 1000);
 follow();
 const waits = [...document.querySelectorAll('[data-refresh]')].map((part) => Number(part.dataset.refresh));
-if (waits.length) setInterval(() => document.hidden || refresh(), Math.min(...waits) * 1000);
+setInterval(() => document.hidden || refresh(), Math.min(...waits.length ? waits : [15]) * 1000);
+document.addEventListener('visibilitychange', () => document.hidden || refresh());
 
 // A crosshair with the values of all lines at that instant.
 document.addEventListener('pointermove', (event) => {
