@@ -69,7 +69,7 @@ struct Inner {
     has_reported_full: AtomicBool,
     /// When gaps were first searched for since the start.
     listens_from: OnceLock<UnixNanos>,
-    silent: Mutex<Arc<Silent>>,
+    silent: Mutex<Arc<[Silent]>>,
 }
 
 /// The open gaps of a source, in numbers.
@@ -137,7 +137,7 @@ impl Coverage {
         known.judge(now);
         let silent = Silent::at(&known, now, from);
         drop(known);
-        *self.0.silent.lock() = Arc::new(silent);
+        *self.0.silent.lock() = silent.into();
     }
 
     /// Stores the coverage with everything before `position` noted; synced on return. Returns
@@ -216,8 +216,8 @@ impl Coverage {
         found.filter(|(_, meter)| silence::is_silent(meter, now, *from)).map(|(id, meter)| (id, meter.heard)).collect()
     }
 
-    /// The meters that were silent when the gaps were last searched for.
-    pub fn silent(&self) -> Arc<Silent> {
+    /// The meters that were silent when the gaps were last searched for, by source.
+    pub fn silent(&self) -> Arc<[Silent]> {
         Arc::clone(&self.0.silent.lock())
     }
 

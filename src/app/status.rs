@@ -9,7 +9,7 @@ use crate::admin::{
     MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SharedStatus, SilentMeterStatus, SilentStatus,
     SinkStatus, Status, Troubles, ValueStatus, VolumeStatus, troubles,
 };
-use crate::coverage::{Gap as MeasurementGap, SilentMeter};
+use crate::coverage::{Gap as MeasurementGap, SILENT_SHOWN_MAX, SilentMeter};
 use crate::deliver::PumpStatus;
 use crate::ingest::{Health, METERS_MAX, RecentReading, SharedMeter, SourceActivity};
 use crate::journal::{Share, Usage};
@@ -114,12 +114,13 @@ impl StatusReader {
     /// The silent meters of the sources that this configuration has.
     fn silent_status(&self, sources: &[SourceActivity]) -> SilentStatus {
         let silent = self.parts.coverage.silent();
-        let is_known = |meter: &&SilentMeter| sources.iter().any(|source| *source.name == meter.source);
-        let meters: Vec<_> = silent.longest.iter().filter(is_known).collect();
-        SilentStatus {
-            count: silent.count - (silent.longest.len() - meters.len()),
-            meters: meters.into_iter().map(|meter| silent_meter_status(meter, &self.parts.meters)).collect(),
-        }
+        let known = || silent.iter().filter(|silent| sources.iter().any(|source| *source.name == silent.source));
+        let mut meters: Vec<_> =
+            known().flat_map(|silent| silent.longest.iter().map(|meter| (meter, silent.source.as_str()))).collect();
+        meters.sort_by_key(|(meter, _)| meter.heard);
+        meters.truncate(SILENT_SHOWN_MAX);
+        let meters = meters.into_iter().map(|(meter, source)| silent_meter_status(meter, source, &self.parts.meters));
+        SilentStatus { count: known().map(|silent| silent.count).sum(), meters: meters.collect() }
     }
 
     fn journal_status(&self, now: UnixNanos) -> JournalStatus {
@@ -164,11 +165,11 @@ fn volume_status(directory: &Path) -> Option<VolumeStatus> {
     })
 }
 
-fn silent_meter_status(silent: &SilentMeter, meters: &Meters) -> SilentMeterStatus {
+fn silent_meter_status(silent: &SilentMeter, source: &str, meters: &Meters) -> SilentMeterStatus {
     SilentMeterStatus {
         meter: silent.meter.to_string(),
         name: meters.name(silent.meter),
-        source: silent.source.clone(),
+        source: source.to_owned(),
         since: silent.heard.to_string(),
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct Meter {
 const _: () = assert!(size_of::<Meter>() == 24, "the memory of a million meters");
 
 /// The number of a source in the list of sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SourceIndex(pub(super) u16);
 
 /// The state of the quarter-hour grid.

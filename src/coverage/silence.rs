@@ -3,8 +3,9 @@
 use super::meter::Meter;
 use super::tracker::GapTracker;
 use crate::reading::{MeterId, UnixNanos};
+use std::collections::BTreeMap;
 
-/// The maximum number of silent meters in an overview; the others are counted.
+/// The maximum number of silent meters of a source in an overview; the others are counted.
 pub const SILENT_SHOWN_MAX: usize = 20;
 
 /// A meter that is silent for longer than it ever was in its last weeks.
@@ -12,15 +13,15 @@ pub const SILENT_SHOWN_MAX: usize = 20;
 pub struct SilentMeter {
     /// The meter.
     pub meter: MeterId,
-    /// The source of its readings.
-    pub source: String,
     /// Its newest time of measurement.
     pub heard: UnixNanos,
 }
 
-/// The silent meters.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The silent meters of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silent {
+    /// The source of their readings. It may be none of the configuration any more.
+    pub source: String,
     /// The number of all.
     pub count: usize,
     /// Those silent for longest, at most [`SILENT_SHOWN_MAX`].
@@ -29,21 +30,25 @@ pub struct Silent {
 
 impl Silent {
     /// The silent meters at `now`. Before `from` the service did not run, so silence counts from then on.
-    pub(super) fn at(known: &GapTracker, now: UnixNanos, from: UnixNanos) -> Self {
-        let mut silent: Vec<_> = known.meters.iter().filter(|(_, meter)| is_silent(meter, now, from)).collect();
+    pub(super) fn at(known: &GapTracker, now: UnixNanos, from: UnixNanos) -> Vec<Self> {
+        let mut by_source: BTreeMap<_, Vec<SilentMeter>> = BTreeMap::new();
+        for (id, meter) in known.meters.iter().filter(|(_, meter)| is_silent(meter, now, from)) {
+            by_source.entry(meter.source).or_default().push(SilentMeter { meter: *id, heard: meter.heard });
+        }
+        let of_source = |(source, silent)| Self::of(known.sources.name(source).to_owned(), silent);
+        by_source.into_iter().map(of_source).collect()
+    }
+
+    fn of(source: String, mut silent: Vec<SilentMeter>) -> Self {
         let count = silent.len();
-        let by_age = |(id, meter): &(&MeterId, &Meter)| (meter.heard, **id);
+        let by_age = |silent: &SilentMeter| (silent.heard, silent.meter);
         if count > SILENT_SHOWN_MAX {
             silent.select_nth_unstable_by_key(SILENT_SHOWN_MAX, by_age);
             silent.truncate(SILENT_SHOWN_MAX);
+            silent.shrink_to_fit();
         }
         silent.sort_unstable_by_key(by_age);
-        let named = |(id, meter): (&MeterId, &Meter)| SilentMeter {
-            meter: *id,
-            source: known.sources.name(meter.source).to_owned(),
-            heard: meter.heard,
-        };
-        Self { count, longest: silent.into_iter().map(named).collect() }
+        Self { source, count, longest: silent }
     }
 }
 

@@ -411,8 +411,9 @@ fn a_meter_is_silent_by_its_own_interval_and_not_before_that_is_known() {
         let end = start.saturating_add(days * MINUTE_NS);
         fixture.coverage.judge(end.saturating_add(hours * (HOUR + MINUTE_NS)));
         let silent = fixture.coverage.silent();
-        assert_eq!(silent.count, silent.longest.len());
-        let mut numbers: Vec<_> = silent.longest.iter().map(|silent| silent.meter.uuid().as_u128()).collect();
+        assert!(silent.iter().all(|of_source| of_source.count == of_source.longest.len()));
+        let longest = silent.iter().flat_map(|of_source| &of_source.longest);
+        let mut numbers: Vec<_> = longest.map(|silent| silent.meter.uuid().as_u128()).collect();
         numbers.sort_unstable();
         numbers
     };
@@ -436,13 +437,18 @@ fn of_many_silent_meters_those_silent_for_longest_are_named_and_all_are_counted(
         fixture.coverage.note("home", slot(number), (1..=meters).map(|id| seen(number, meter(id))));
     }
     fixture.coverage.note("home", slot(5), (3..=meters).map(|id| seen(5, meter(id))));
+    for number in 0..5 {
+        fixture.coverage.note("other", slot(number), [seen(number, meter(meters + 1))].into_iter());
+    }
     fixture.coverage.judge(slot(6));
     fixture.coverage.judge(slot(50));
     let silent = fixture.coverage.silent();
+    let [silent, other] = &silent[..] else { panic!("{silent:?}") };
+    assert_eq!((other.source.as_str(), other.count, other.longest.len()), ("other", 1, 1), "no source hides another");
     assert_eq!((silent.count, silent.longest.len()), (3 * SILENT_SHOWN_MAX, SILENT_SHOWN_MAX));
     assert_eq!(silent.longest[..2].iter().map(|it| it.meter).collect::<Vec<_>>(), [meter(1), meter(2)]);
     assert_eq!((silent.longest[0].heard, silent.longest[2].heard), (slot(4), slot(5)));
-    assert_eq!(silent.longest[0].source, "home");
+    assert_eq!(silent.source, "home");
 }
 
 #[test]
