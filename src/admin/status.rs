@@ -55,7 +55,7 @@ pub struct Status {
 pub struct ClockStatus {
     /// Whether the clock is after the build date, so that it can be used.
     pub ok: bool,
-    /// Jumps against the monotonic clock since the start.
+    /// Jumps against the monotonic clock since the start; 0 a day after the last one.
     pub jumps: u64,
 }
 
@@ -255,7 +255,7 @@ pub struct IngestStatus {
     pub held_back: bool,
 }
 
-/// A meter that two sources send.
+/// A meter that two sources sent in the last day.
 #[derive(Debug, Clone, Serialize)]
 pub struct SharedStatus {
     /// The meter.

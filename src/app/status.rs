@@ -11,7 +11,7 @@ use crate::admin::{
 };
 use crate::coverage::{Gap as MeasurementGap, SILENT_SHOWN_MAX, SilentMeter};
 use crate::deliver::PumpStatus;
-use crate::ingest::{Health, METERS_MAX, RecentReading, SharedMeter, SourceActivity};
+use crate::ingest::{Health, METERS_MAX, RecentActivity, RecentReading, SharedMeter, SourceActivity};
 use crate::journal::{Share, Usage};
 use crate::meters::Meters;
 use crate::reading::{Obis, UnixNanos, registry};
@@ -62,7 +62,7 @@ impl StatusReader {
             started: self.started,
             now,
             trouble: Troubles::UNKNOWN,
-            clock: ClockStatus { ok: self.parts.ingest.clock_is_set(), jumps: recent.clock_jumps },
+            clock: ClockStatus { ok: self.parts.ingest.clock_is_set(), jumps: jumps(&recent, now) },
             not_ready,
             reload: self.reloader.last().map(reload_status),
             certificates: self.certificates(now),
@@ -214,10 +214,15 @@ fn ingest_status(source: &SourceActivity, share: Option<&Share>, now: UnixNanos)
         last_reading: source.last_reading.map(|at| at.to_string()),
         last_reading_age_seconds: source.last_reading.map(age),
         reading_interval_max_seconds: source.reading_interval_max.map(|it| it.as_secs_f64()),
-        shared: source.shared.as_ref().map(shared_status),
+        shared: source.shared.as_ref().filter(|shared| now.since(shared.at) < DAY_NS).map(shared_status),
         held_bytes: share.map_or(0, |share| share.held_bytes),
         held_back: share.is_some_and(|share| share.is_held_back),
     }
+}
+
+/// The jumps since the start; none a day after the last one.
+fn jumps(recent: &RecentActivity, now: UnixNanos) -> u64 {
+    recent.last_clock_jump.filter(|at| now.since(*at) < DAY_NS).map_or(0, |_| recent.clock_jumps)
 }
 
 fn shared_status(shared: &SharedMeter) -> SharedStatus {
@@ -261,5 +266,34 @@ fn value_status(obis: Obis, value: f64) -> ValueStatus {
         name: entry.map(|entry| entry.name.to_string()).unwrap_or_default(),
         value,
         unit: entry.map_or("", |entry| entry.unit.symbol()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::MeterId;
+
+    #[test]
+    fn what_happened_once_is_shown_for_a_day() {
+        let jumped = |last_clock_jump| RecentActivity { sources: Vec::new(), clock_jumps: 2, last_clock_jump };
+        let at = UnixNanos(7);
+        let [soon, later] = [DAY_NS - 1, DAY_NS].map(|after| at.saturating_add(after));
+        assert_eq!([soon, later].map(|now| jumps(&jumped(Some(at)), now)), [2, 0]);
+        assert_eq!(jumps(&jumped(None), soon), 0);
+        let source = SourceActivity {
+            name: "acme".into(),
+            bodies: 1,
+            readings: 1,
+            samples: 1,
+            set_aside: 0,
+            undecodable: 0,
+            readings_per_second: 0.0,
+            last_received: None,
+            last_reading: None,
+            reading_interval_max: None,
+            shared: Some(SharedMeter { meter: MeterId::from(uuid::Uuid::nil()), at, other: "home".into() }),
+        };
+        assert_eq!([soon, later].map(|now| ingest_status(&source, None, now).shared.is_some()), [true, false]);
     }
 }

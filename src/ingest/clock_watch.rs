@@ -10,7 +10,7 @@ use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The reason given while the clock is not set.
@@ -30,6 +30,8 @@ pub(super) struct ClockWatch {
     next_check_ns: AtomicU64,
     last: Mutex<(Instant, UnixNanos)>,
     jumps: AtomicU64,
+    /// The wall time after the last jump.
+    last_jump: AtomicI64,
     jumps_total: Counter,
     ok: Gauge,
 }
@@ -42,6 +44,7 @@ impl ClockWatch {
             next_check_ns: AtomicU64::new(0),
             last: Mutex::new((start, clock.now())),
             jumps: AtomicU64::new(0),
+            last_jump: AtomicI64::new(0),
             jumps_total: metrics::counter("meterline_clock_jumps_total", &[]),
             ok: metrics::gauge("meterline_clock_ok", &[]),
         };
@@ -78,7 +81,13 @@ impl ClockWatch {
         self.jumps.load(Ordering::Relaxed)
     }
 
+    /// The wall time after the last jump.
+    pub(super) fn last_jump(&self) -> Option<UnixNanos> {
+        (self.jumps() > 0).then(|| UnixNanos(self.last_jump.load(Ordering::Relaxed)))
+    }
+
     fn report(&self, moved_ns: i64, wall: UnixNanos) {
+        self.last_jump.store(wall.0, Ordering::Relaxed);
         self.jumps.fetch_add(1, Ordering::Relaxed);
         self.jumps_total.increment(1);
         tracing::warn!(

@@ -310,10 +310,10 @@ impl EntranceInner {
     }
 
     /// Counts readings of meters that another source sent before, with the last such meter.
-    fn count_shared(&self, readings: u64, last: Option<(MeterId, SourceId)>) {
+    fn count_shared(&self, readings: u64, last: Option<(MeterId, SourceId)>, at: UnixNanos) {
         if let Some((meter, other)) = last {
             let other = self.ingest.journal.source_name(other).unwrap_or_else(|| Arc::from("an unknown source"));
-            self.counters.count_shared(readings, SharedMeter { meter, other });
+            self.counters.count_shared(readings, SharedMeter { meter, at, other });
         }
     }
 
@@ -350,7 +350,7 @@ impl EntranceInner {
             }
         });
         ingest.meters.note(noted, &self.counters.name, *received);
-        self.count_shared(shared, last_shared);
+        self.count_shared(shared, last_shared, *received);
         if let Some(at) = newest {
             self.counters.note_newest(at);
         }

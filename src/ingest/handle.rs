@@ -8,7 +8,7 @@ use super::state::IngestState;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::{Journal, LedgerError};
-use crate::reading::MeterId;
+use crate::reading::{MeterId, UnixNanos};
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub struct RecentActivity {
     pub sources: Vec<SourceActivity>,
     /// Times the wall clock jumped since the start.
     pub clock_jumps: u64,
+    /// The wall time after the last of them.
+    pub last_clock_jump: Option<UnixNanos>,
 }
 
 impl Ingest {
@@ -95,6 +97,7 @@ impl Ingest {
         RecentActivity {
             sources: sources.all().iter().map(|source| source.activity(elapsed)).collect(),
             clock_jumps: self.0.clock_watch.jumps(),
+            last_clock_jump: self.0.clock_watch.last_jump(),
         }
     }
 

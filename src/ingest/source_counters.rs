@@ -46,6 +46,8 @@ pub struct SourceActivity {
 pub struct SharedMeter {
     /// The meter.
     pub meter: MeterId,
+    /// When this source last sent it.
+    pub at: UnixNanos,
     /// The other source.
     pub other: Arc<str>,
 }

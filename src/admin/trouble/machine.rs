@@ -23,7 +23,7 @@ pub(super) fn add(found: &mut Found, status: &Status) {
     }
     if status.clock.jumps > 0 {
         let sentence = format!("The clock of this machine jumped {} since the start.", times(status.clock.jumps));
-        let effect = "Receive times may be wrong. Times of measurement come from the meters and are right.";
+        let effect = "Receive times may be wrong. Times of measurement come from the meters and are right. This entry ends a day after the last jump.";
         found.add(Kind::ClockJumped, "", Text::new(sentence, effect).times(status.clock.jumps));
     }
     for each in &status.certificates {

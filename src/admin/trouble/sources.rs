@@ -74,7 +74,7 @@ fn shared(found: &mut Found, status: &Status) {
     for source in &status.ingest {
         let Some(shared) = &source.shared else { continue };
         let sentence = format!("{} and {} both send meter {}.", source.name, shared.other, shared.meter);
-        let effect = "Of two values for one time, the one that comes last stands. Nothing is lost.";
+        let effect = "Of two values for one time, the one that comes last stands. Nothing is lost. This entry ends a day after the last one.";
         found.add(Kind::MeterShared, &source.name, Text::new(sentence, effect));
     }
 }
