@@ -1,7 +1,8 @@
 //! The answers of the admin listener.
 //!
 //! Pages are made on blocking threads, [`PAGES_MAX`] at a time: a page of many meters takes
-//! seconds, and the probes must not wait for it. `/livez` needs no thread and no lock.
+//! seconds, and the probes must not wait for it. Pages that ask the store have as many of their own: a store that
+//! hangs holds up neither `/metrics` nor the list of troubles. `/livez` needs no thread and no lock.
 
 use super::access::{Access, Decision};
 use super::events::{self, CLIENTS_MAX, Events};
@@ -26,7 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// Pages that are made at once.
+/// Pages that are made at once, of those that ask the store and of the others.
 pub(super) const PAGES_MAX: usize = 2;
 /// Readiness checks at once; they wait for no page.
 pub(super) const CHECKS_MAX: usize = 2;
@@ -50,6 +51,8 @@ pub(super) struct Pages {
     hosts: Hosts,
     access: Access,
     pages: Arc<Semaphore>,
+    /// Of pages that ask the store.
+    stored: Arc<Semaphore>,
     checks: Arc<Semaphore>,
     /// Live clients.
     live: Arc<Semaphore>,
@@ -63,6 +66,7 @@ impl Pages {
             hosts,
             access,
             pages: permits(PAGES_MAX),
+            stored: permits(PAGES_MAX),
             checks: permits(CHECKS_MAX),
             live: permits(CLIENTS_MAX),
         }
@@ -115,7 +119,9 @@ impl Pages {
         if path == "/events" {
             return self.live(&parameters);
         }
-        made(&self.pages, self.views.clone(), move |views| view(views, &path, &parameters)).await
+        let asks_store = matches!(path.as_str(), "/" | "/meters") || path.starts_with("/meter/");
+        let permits = if asks_store { &self.stored } else { &self.pages };
+        made(permits, self.views.clone(), move |views| view(views, &path, &parameters)).await
     }
 }
 

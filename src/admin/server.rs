@@ -79,7 +79,7 @@ impl Admin {
         let listener = listen.open().map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.max_blocking_threads(PAGES_MAX + CHECKS_MAX).enable_all().build().map_err(failed)?;
+        let runtime = runtime.max_blocking_threads(2 * PAGES_MAX + CHECKS_MAX).enable_all().build().map_err(failed)?;
         let pages = Arc::new(Pages::new(views, Hosts::new(config.hosts.clone()), access));
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()

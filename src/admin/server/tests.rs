@@ -78,6 +78,31 @@ fn a_page_that_takes_long_holds_up_no_probe() {
 }
 
 #[test]
+fn pages_that_wait_for_the_store_hold_up_no_metrics() {
+    let (release, released) = sync_channel::<()>(0);
+    let released = parking_lot::Mutex::new(released);
+    let (begun, has_begun) = sync_channel(16);
+    let held_up = move || {
+        begun.send(()).unwrap();
+        released.lock().recv().ok();
+        crate::admin::tests::status()
+    };
+    let views = Views { metrics: Arc::new(|| "metrics".to_owned()), ..views(held_up).0 };
+    let config = config(AdminLogin::default(), AdminTransport::Loopback);
+    let admin = Admin::start(Listen::Bind(config.listen), &config, None, views, Clock::system()).unwrap();
+    let paths = ["/", "/meters", "/meter/00000000-0000-0000-0000-000000000007"];
+    let waiting: Vec<_> = (0..9).map(|number| send(&admin, paths[number % 3], "Host: localhost\r\n")).collect();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    has_begun.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(get(&admin, "/metrics"), 200);
+    drop(release);
+    for page in waiting {
+        assert!([200, 404].contains(&status(page)));
+    }
+    admin.stop();
+}
+
+#[test]
 fn pages_are_for_known_hosts_and_probes_for_any() {
     let admin = started(|| "metrics".to_owned());
     let cases = [
