@@ -62,7 +62,7 @@ pub(super) fn admin(section: &mut Section<'_>) -> Admin {
     }
     let transport = transport(section);
     let is_complete = section.fault_count() == faults_before;
-    if is_complete && !listen.ip().is_loopback() {
+    if is_complete {
         check_reach(section, listen, &login, &transport);
     }
     Admin { listen, hosts, login, transport }
@@ -84,9 +84,18 @@ fn transport(section: &mut Section<'_>) -> AdminTransport {
     }
 }
 
-/// Clients beyond loopback need a login, on a way on which no other reads along.
+/// Clients beyond loopback, also clients of a proxy on it, need a login, on a way on which no other reads along.
 fn check_reach(section: &Section<'_>, listen: SocketAddr, login: &AdminLogin, transport: &AdminTransport) {
-    if login.password.is_none() && login.token.is_none() {
+    let has_login = login.password.is_some() || login.token.is_some();
+    if listen.ip().is_loopback() {
+        if !has_login && matches!(transport, AdminTransport::BehindProxy(_)) {
+            let wrong = "a proxy brings clients of other machines, so the pages need a login: set password_file \
+                         (browsers), token_file (programs), or both";
+            section.fault("behind_proxy", wrong);
+        }
+        return;
+    }
+    if !has_login {
         section.fault(
             "listen",
             format!(
@@ -147,6 +156,10 @@ mod tests {
         for listen in ["127.0.0.1:8081", "127.9.9.9:8081", "[::1]:8081"] {
             let config = admin(&format!("listen = \"{listen}\"")).unwrap().admin;
             assert_eq!((config.transport, config.login.password), (AdminTransport::Loopback, None));
+            let proxy = format!("listen = \"{listen}\"\nbehind_proxy = [\"127.0.0.1\"]");
+            let found = admin(&proxy).unwrap_err().to_string();
+            assert!(found.contains("admin.behind_proxy") && found.contains("password_file"), "{found}");
+            assert!(admin(&format!("{proxy}\npassword_env = \"SECRET\"")).is_ok());
         }
     }
 
