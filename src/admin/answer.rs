@@ -201,7 +201,11 @@ fn meter(views: &Views, path: &str, parameters: &Parameters) -> Option<Answer> {
     Some(match end {
         "" => html(&meter::page(views, id, parameters)?),
         "csv" => {
-            let mut answer = response(StatusCode::OK, CSV, meter::csv(views, id, parameters)?);
+            let lines = match meter::csv(views, id, parameters)? {
+                Ok(lines) => lines,
+                Err((status, why)) => return Some(response(status, TEXT, format!("{why}\n"))),
+            };
+            let mut answer = response(StatusCode::OK, CSV, lines);
             let file = HeaderValue::from_str(&format!("attachment; filename=\"meter-{id}.csv\"")).ok()?;
             answer.headers_mut().insert(CONTENT_DISPOSITION, file);
             answer

@@ -195,6 +195,8 @@ async function blocked() {
   const { url, webhook } = await service('blocked', '', (data) => writeFileSync(join(data, 'meterline.sqlite'), 'x'.repeat(8192)));
   post(webhook, 20, 20);
   await until('a trouble', async () => (await json(`${url}/status.json`)).trouble.count > 0);
+  const { meter } = (await json(`${url}/status.json`)).meters.newest[0];
+  assert.equal((await fetch(`${url}/meter/${meter}.csv`)).status, 503);
   await scene('a blocked sink', url, { in: ['desktop', 'phone-dark', 'plain'] });
   const page = await (await browser.newContext({ viewport: PHONE, colorScheme: 'dark' })).newPage();
   await page.goto(`${url}/trouble`);

@@ -4,13 +4,25 @@ use super::data::{Curve, Data};
 use crate::admin::Views;
 use crate::admin::parameters::Parameters;
 use crate::reading::MeterId;
+use hyper::StatusCode;
 use std::fmt::Write as _;
 
 const HEAD: &str = "register,name,unit,from,until,minimum,mean,maximum,samples,amount,estimated\r\n";
 
-/// The lines of a request; `None` if nothing is known about the meter.
-pub(in crate::admin) fn csv(views: &Views, id: MeterId, parameters: &Parameters) -> Option<String> {
-    let data = Data::of(views, id, parameters, !parameters.get("more").is_empty())?;
+/// The lines of a request, or why there are none: a program must not take a part or another span for them. `None` if
+/// nothing is known about the meter.
+pub(in crate::admin) fn csv(
+    views: &Views,
+    id: MeterId,
+    parameters: &Parameters,
+) -> Option<Result<String, (StatusCode, String)>> {
+    let mut data = Data::of(views, id, parameters, !parameters.get("more").is_empty())?;
+    if let Some(fault) = data.range.fault.take() {
+        return Some(Err((StatusCode::BAD_REQUEST, fault)));
+    }
+    if let Some(notice) = data.notice.take().filter(|_| views.history.store().is_some()) {
+        return Some(Err((StatusCode::SERVICE_UNAVAILABLE, notice)));
+    }
     let mut text = String::from(HEAD);
     for curve in data.rates.iter().chain(&data.others) {
         points(&mut text, curve);
@@ -24,7 +36,7 @@ pub(in crate::admin) fn csv(views: &Views, id: MeterId, parameters: &Parameters)
             write!(text, ",{name},{unit},{},{},,,,,{amount},{estimated}\r\n", bar.from, bar.until).unwrap_or_default();
         }
     }
-    Some(text)
+    Some(Ok(text))
 }
 
 fn points(text: &mut String, curve: &Curve) {

@@ -42,4 +42,8 @@ fn a_wrong_time_is_named_and_a_day_is_shown() {
     stage.power(7, 5.0);
     let page = stage.get(&format!("/meter/{}?from=yesterday", Uuid::from_u128(7))).body;
     assert!(page.contains("&#39;yesterday&#39; is not a time like 2026-11-28"), "{page}");
+    let csv = |query| stage.get(&format!("/meter/{}.csv{query}", Uuid::from_u128(7)));
+    let wrong = csv("?from=yesterday");
+    assert!(wrong.status == 400 && wrong.body.contains("'yesterday' is not a time"), "{}", wrong.body);
+    assert_eq!(csv("").status, 200);
 }
