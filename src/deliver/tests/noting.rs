@@ -14,7 +14,7 @@ fn noting(feed: &Feed, coverage: &Coverage) -> PumpHandle {
 }
 
 fn noting_with(feed: &Feed, coverage: &Coverage, recent: RecentRecords) -> PumpHandle {
-    let sink = CoverageSink::new(coverage.clone(), recent, feed.journal.clone(), Clock::system());
+    let sink = CoverageSink::new(coverage.clone(), recent, feed.journal.clone(), feed.clock.clone());
     PumpHandle::start("coverage", Box::new(sink), feed.journal.clone(), feed.clock.clone(), soon()).unwrap()
 }
 
