@@ -58,9 +58,13 @@ fn bucket(samples: &BTreeMap<i64, f64>, has_mean: bool) -> Vec<Value> {
         let minutes = |from: i64, to: i64| f64::from(i32::try_from((to - from) / MINUTE_NS).unwrap());
         let held: f64 = (1..times.len()).map(|n| values[n - 1] * minutes(times[n - 1], times[n])).sum();
         let mean = if times.len() == 1 { values[0] } else { held / minutes(first_ts, last_ts) };
-        row.push(json!((mean * 1e6).round() / 1e6));
+        row.push(rounded(mean));
     }
     row
+}
+
+fn rounded(mean: f64) -> Value {
+    json!((mean * 1e6).round() / 1e6)
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn views_refreshed_after_each_row_have_the_same_buckets_as_computed_from_all_row
         wait_applied(&client, &config.table);
         client.refresh_views("samples_rolled");
         for (view, minutes) in [("15m", 15), ("hour", 60), ("day", 24 * 60)] {
-            let mean = if view == "15m" { ", round(value_mean, 6)" } else { "" };
+            let mean = if view == "15m" { ", value_mean" } else { "" };
             let sql = format!(
                 "SELECT meter, cast(ts AS LONG) bucket, cast(first_ts AS LONG), cast(last_ts AS LONG), value_first, \
                  value_last, value_min, value_max, value_sum, value_count{mean} FROM samples_rolled_{view} \
@@ -101,7 +105,12 @@ fn views_refreshed_after_each_row_have_the_same_buckets_as_computed_from_all_row
                     [vec![json!(METERS[meter]), json!(start)], bucket(of_bucket, view == "15m")].concat()
                 })
                 .collect();
-            assert_eq!(client.query(&sql), expected, "{view} after {} rows", samples.len());
+            let mut found = client.query(&sql);
+            for row in found.iter_mut().filter(|_| view == "15m") {
+                let mean = row.pop().and_then(|mean| mean.as_f64()).unwrap();
+                row.push(rounded(mean));
+            }
+            assert_eq!(found, expected, "{view} after {} rows", samples.len());
         }
     }
 }
