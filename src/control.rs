@@ -83,7 +83,7 @@ pub struct Reloaded {
     pub applied: Vec<String>,
     /// The changed keys that need a restart.
     pub restart: Vec<String>,
-    /// The errors because of which nothing was changed.
+    /// The errors of a refused configuration; nothing was changed.
     pub faults: Vec<String>,
 }
 

@@ -56,7 +56,7 @@ impl Meter {
         }
     }
 
-    /// A meter of which only its id is known.
+    /// A meter with a known id and nothing else.
     pub(super) fn new(id: MeterId) -> Self {
         Self {
             id,

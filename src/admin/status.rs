@@ -68,7 +68,7 @@ pub struct ReloadStatus {
     pub file: String,
     /// Changed keys that need a restart.
     pub restart: Vec<String>,
-    /// The errors because of which the earlier configuration stays in use.
+    /// The errors of the refused configuration; the earlier one stays in use.
     pub faults: Vec<String>,
 }
 
@@ -209,7 +209,7 @@ pub struct MissingGapStatus {
 pub struct SilentStatus {
     /// The number of all of them.
     pub count: usize,
-    /// Those silent for longest; the list is bounded.
+    /// The meters that are silent for longest; the list is bounded.
     pub meters: Vec<SilentMeterStatus>,
 }
 

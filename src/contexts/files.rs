@@ -27,7 +27,7 @@ pub(super) type Key = (Uuid, Uuid);
 pub(super) struct Files(Option<PathBuf>);
 
 impl Files {
-    /// Those in this data directory. Nothing is created before the first context.
+    /// The contexts in this data directory. Nothing is created before the first context.
     pub(super) fn of(data_directory: &Path) -> Self {
         Self(Some(data_directory.join(DIRECTORY)))
     }

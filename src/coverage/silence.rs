@@ -24,7 +24,7 @@ pub struct Silent {
     pub source: String,
     /// The number of all.
     pub count: usize,
-    /// Those silent for longest, at most [`SILENT_SHOWN_MAX`].
+    /// The meters that are silent for longest, at most [`SILENT_SHOWN_MAX`].
     pub longest: Vec<SilentMeter>,
 }
 

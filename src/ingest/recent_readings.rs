@@ -1,7 +1,7 @@
 //! The newest values of the meters, for the pages.
 //!
-//! Invariants: at most [`METERS_MAX`] meters, of which the one heard least recently is forgotten first, and
-//! [`SAMPLES_SHOWN_MAX`] registers of each. Memory is taken only for a new meter. A body that finds the table locked is left
+//! Invariants: at most [`METERS_MAX`] meters, and [`SAMPLES_SHOWN_MAX`] registers of each. A new meter beyond the bound
+//! replaces the one that was heard least recently. Memory is taken only for a new meter. A body that finds the table locked is left
 //! out: a page may miss a reading, but ingest never waits.
 
 use crate::reading::{Flags, MeterId, Sample, UnixNanos, registry};

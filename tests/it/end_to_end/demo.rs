@@ -77,7 +77,7 @@ fn the_demo_sends_two_weeks_fills_its_gaps_and_outlives_a_locked_store() {
     assert_eq!(roles, ["grid", "production", "submeter"].into());
 }
 
-/// Every counter has the quarter-hours of two weeks, none of which is in the future, and never falls.
+/// Every counter has the quarter-hours of two weeks and never falls. No quarter-hour is in the future.
 fn the_counters_have_two_weeks(store: &Path) {
     let is_counter = |obis: [u8; 6]| obis[3] == 8 || obis[0] > 1 && obis[3] == 0;
     let mut counters: BTreeMap<_, Vec<(i64, f64)>> = BTreeMap::new();
