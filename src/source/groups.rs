@@ -33,10 +33,10 @@ impl SourceGroups {
     }
 
     /// Stops the sources of these entries, joins them until `deadline`, and removes them.
-    pub async fn end(&self, is_wanted: impl Fn(&str) -> bool, deadline: Instant) {
+    pub async fn end(&self, is_ended: impl Fn(&str) -> bool, deadline: Instant) {
         let mut ended = Vec::new();
         self.running.lock().retain(|(entry, sources)| {
-            let is_kept = !is_wanted(entry);
+            let is_kept = !is_ended(entry);
             if !is_kept {
                 ended.push(Arc::clone(sources));
             }
