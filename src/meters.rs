@@ -131,14 +131,19 @@ impl Meters {
         self.record(&mut record).await
     }
 
-    /// Passes the valid version of each meter to `each`. It holds a lock meanwhile, so `each` must be quick.
-    pub fn each_valid(&self, each: impl FnMut(&Version)) {
-        self.0.history.lock().meters.values().filter_map(|meter| meter.versions.last()).for_each(each);
+    /// Passes the valid version of each meter, with its configured role, to `each`. It holds a lock meanwhile, so
+    /// `each` must be quick.
+    pub fn each_valid(&self, mut each: impl FnMut(&Version)) {
+        let history = self.0.history.lock();
+        let valid = history.meters.values().filter_map(|meter| meter.versions.last());
+        valid.for_each(|version| each(&self.0.points.with_role(version)));
     }
 
-    /// The versions of a meter, oldest first; the last one is valid.
+    /// The versions of a meter with its configured role, oldest first; the last one is valid.
     pub fn versions(&self, meter: MeterId) -> Vec<Version> {
-        self.0.history.lock().meters.get(&meter).map(|meter| meter.versions.clone()).unwrap_or_default()
+        let history = self.0.history.lock();
+        let versions = history.meters.get(&meter).into_iter().flat_map(|meter| &meter.versions);
+        versions.map(|version| self.0.points.with_role(version).into_owned()).collect()
     }
 
     /// The name of a meter in its newest description, if it has one.

@@ -17,7 +17,7 @@ use super::{
 use crate::reading::UnixNanos;
 use std::collections::BTreeMap;
 
-/// The contents of a service that works, with two sinks.
+/// The contents of a service that works, with two sinks and a worker of its own.
 pub(super) fn status() -> Status {
     let status = Status {
         version: "0",
@@ -43,7 +43,7 @@ pub(super) fn status() -> Status {
             gaps_last_day: Vec::new(),
             gaps: Vec::new(),
         },
-        sinks: vec![sink("sqlite"), sink("kafka")],
+        sinks: vec![sink("sqlite"), sink("kafka"), SinkStatus { internal: true, ..sink("dead_letters") }],
         missing: MissingStatus {
             gaps_open: 0,
             quarter_hours: 0,

@@ -76,7 +76,7 @@ impl VersionHistory {
             self.meters.get(meter)?.versions.iter().find(|version| version.valid_from == *from)
         };
         let part = self.pending.iter().filter_map(version).skip(part.start).take(part.len());
-        let part: Vec<Version> = part.map(|version| points.with_role(version)).collect();
+        let part: Vec<Version> = part.map(|version| points.with_role(version).into_owned()).collect();
         (!part.is_empty()).then(|| encode(&part))
     }
 

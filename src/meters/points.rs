@@ -5,6 +5,7 @@
 
 use crate::reading::MeterId;
 use crate::wire::meters::{Role, Version};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The metering points of meters, as configured.
@@ -49,10 +50,10 @@ impl Points {
     }
 
     /// The version with the configured role.
-    pub(super) fn with_role(&self, version: &Version) -> Version {
-        let mut version = version.clone();
-        if let Some(role) = self.role(version.meter) {
-            version.description.role = role;
+    pub(super) fn with_role<'a>(&self, version: &'a Version) -> Cow<'a, Version> {
+        let mut version = Cow::Borrowed(version);
+        if let Some(role) = self.role(version.meter).filter(|role| *role != version.description.role) {
+            version.to_mut().description.role = role;
         }
         version
     }

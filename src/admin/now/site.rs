@@ -1,4 +1,5 @@
-//! The strip over the meters: import, export and production where meters have these roles, else counts and rates.
+//! The strip over the meters: import, export and production where configured metering points have these roles,
+//! else counts and rates.
 
 use crate::admin::history::{Day, Past};
 use crate::admin::meter_state::Meter;
@@ -39,9 +40,11 @@ pub(super) struct Counts {
 /// Meters with a role at most: a fleet of sites has one grid connection for each, whose sum says little.
 const MEMBERS_MAX: usize = 8;
 
-/// The meters with the roles that the strip is about; none if there are too many.
+/// The meters at metering points with the roles that the strip is about; none if there are too many. A role that only
+/// the vendor names does not say which site it is the grid connection of.
 pub(super) fn members(meters: &[Meter]) -> Vec<Meter> {
-    let is_member = |meter: &&Meter| matches!(meter.role, Role::Grid | Role::Production);
+    let has_role = |meter: &Meter| matches!(meter.role, Role::Grid | Role::Production);
+    let is_member = |meter: &&Meter| !meter.point.is_empty() && has_role(meter);
     let found: Vec<Meter> = meters.iter().filter(is_member).take(MEMBERS_MAX + 1).cloned().collect();
     if found.len() > MEMBERS_MAX { Vec::new() } else { found }
 }
@@ -57,14 +60,17 @@ pub(super) fn tiles(
     let mut tiles = Vec::new();
     let of = |role: Role| site.iter().filter(move |meter| meter.role == role);
     if of(Role::Grid).next().is_some() {
-        let power = |sign: f64| of(Role::Grid).filter_map(Meter::rate).map(|rate| (sign * rate.value).max(0.0)).sum();
+        let power = |sign: f64| sum(of(Role::Grid), |value| (sign * value).max(0.0));
         let curve = |sign: f64| curve(of(Role::Grid), past, |value| (sign * value).max(0.0));
         tiles.push(power_tile("Import", power(1.0), curve(1.0)));
         tiles.push(power_tile("Export", power(-1.0), curve(-1.0)));
     }
     if of(Role::Production).next().is_some() {
-        let power = of(Role::Production).filter_map(Meter::rate).map(|rate| rate.value.abs()).sum();
-        tiles.push(power_tile("Solar", power, curve(of(Role::Production), past, f64::abs)));
+        tiles.push(power_tile(
+            "Solar",
+            sum(of(Role::Production), f64::abs),
+            curve(of(Role::Production), past, f64::abs),
+        ));
     }
     if of(Role::Grid).next().is_some() {
         tiles.extend(energy_tile(of(Role::Grid), past));
@@ -76,8 +82,16 @@ pub(super) fn tiles(
     tiles
 }
 
-fn power_tile(label: &'static str, power: f64, spark: String) -> Tile {
-    // A sum of nothing is -0.
+/// The sum of a part of each power; `None` if no meter has a power yet.
+fn sum<'a>(meters: impl Iterator<Item = &'a Meter>, part: impl Fn(f64) -> f64) -> Option<f64> {
+    meters.filter_map(Meter::rate).map(|rate| part(rate.value)).reduce(|sum, value| sum + value)
+}
+
+fn power_tile(label: &'static str, power: Option<f64>, spark: String) -> Tile {
+    let Some(power) = power else {
+        return Tile { label, number: "–".to_owned(), note: "no value yet".to_owned(), ..Tile::default() };
+    };
+    // The part of a zero may be -0.
     let value = shown(power + 0.0, Unit::Watt);
     Tile { label, number: value.number, unit: value.unit.to_owned(), full: value.full, spark, ..Tile::default() }
 }
@@ -122,9 +136,10 @@ fn energy_tile<'a>(meters: impl Iterator<Item = &'a Meter>, past: &HashMap<Meter
 }
 
 fn rate_tiles(status: &Status) -> Vec<Tile> {
-    let rate: f64 = status.ingest.iter().map(|source| source.readings_per_minute).sum();
+    // A sum of nothing is -0.
+    let rate = status.ingest.iter().map(|source| source.readings_per_minute).sum::<f64>() + 0.0;
     let running = status.sources.iter().filter(|source| source.state == SourceState::Running).count();
-    let sinks = status.sinks.iter().filter(|sink| sink.state == "running").count();
+    let sinks = || status.sinks.iter().filter(|sink| !sink.internal);
     let parts = |label, running: usize, all: usize| Tile {
         label,
         number: running.to_string(),
@@ -144,7 +159,7 @@ fn rate_tiles(status: &Status) -> Vec<Tile> {
     if !status.sources.is_empty() {
         tiles.push(parts("Sources", running, status.sources.len()));
     }
-    tiles.push(parts("Sinks", sinks, status.sinks.len()));
+    tiles.push(parts("Sinks", sinks().filter(|sink| sink.state == "running").count(), sinks().count()));
     tiles
 }
 

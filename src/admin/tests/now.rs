@@ -2,6 +2,8 @@
 
 use super::stage::{ENERGY, POWER, Stage};
 use super::status;
+use crate::meters::Points;
+use crate::reading::MeterId;
 use crate::wire::meters::{Description, Role};
 use std::time::Duration;
 use uuid::Uuid;
@@ -85,15 +87,26 @@ fn meters_are_searched_sorted_grouped_and_chosen_by_kind() {
 }
 
 #[test]
-fn the_site_strip_is_there_where_meters_have_the_roles_and_else_counts_are() {
+fn the_site_strip_is_of_meters_at_configured_metering_points_and_else_counts_are_shown() {
     let stage = Stage::start();
+    stage.describe(1, Description { role: Role::Grid, ..named("A meter that its vendor calls the grid's") });
     stage.power(1, 5.0);
     let page = stage.get("/").body;
     assert!(page.contains("<h2>Readings</h2>") && !page.contains("<h2>Import</h2>"), "{page}");
-    stage.describe(1, Description { role: Role::Grid, ..named("Grid") });
-    stage.describe(2, Description { role: Role::Production, ..named("Roof") });
-    stage.take(vec![stage.reading(1, Duration::ZERO, &[(POWER, -3_400.0)])]);
-    stage.take(vec![stage.reading(2, Duration::ZERO, &[(POWER, -5_100.0)])]);
+    assert!(page.contains("of 2") && !page.contains("of 3"), "a worker of the service is no sink: {page}");
+
+    let (grid, roof) = (2, 3);
+    let mut points = Points::default();
+    for (meter, name, role) in [(grid, "house-grid", Role::Grid), (roof, "house-roof", Role::Production)] {
+        points.put(MeterId::from(Uuid::from_u128(meter)), name, Some(role)).unwrap();
+    }
+    let stage = Stage::with_points(points);
+    stage.describe(grid, named("Grid"));
+    stage.describe(roof, named("Roof"));
+    let page = stage.get("/").body;
+    assert!(page.contains("<h2>Import</h2>") && page.contains("no value yet") && !page.contains(">0 <"), "{page}");
+    stage.take(vec![stage.reading(grid, Duration::ZERO, &[(POWER, -3_400.0)])]);
+    stage.take(vec![stage.reading(roof, Duration::ZERO, &[(POWER, -5_100.0)])]);
     let page = stage.get("/").body;
     let tile = |label: &str| {
         let (_, rest) = page.split_once(&format!("<h2>{label}</h2>")).unwrap_or_else(|| panic!("{label}:\n{page}"));

@@ -68,7 +68,17 @@ impl Stage {
 
     /// The same with these contents of the status.
     pub(super) fn with_status(status: impl Fn() -> Status + Send + Sync + 'static) -> Self {
-        let (views, directory) = views(status);
+        Self::of(views(status))
+    }
+
+    /// The same with these metering points.
+    pub(super) fn with_points(points: Points) -> Self {
+        let (views, directory) = views(super::status);
+        let meters = Meters::open(directory.path(), points, views.clock.now());
+        Self::of((Views { meters, ..views }, directory))
+    }
+
+    fn of((views, directory): (Views, TempDir)) -> Self {
         let entrance = views.ingest.source("building", SourceOptions::default()).unwrap();
         let (clock, meters, coverage) = (views.clock.clone(), views.meters.clone(), views.coverage.clone());
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
