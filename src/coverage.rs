@@ -30,7 +30,7 @@ mod stored_gap;
 mod tests;
 mod tracker;
 
-pub use file::{CoverageError, FILE, read};
+pub use file::{CoverageError, FILE, meters_stored, read};
 pub use forget::forget;
 pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
 pub use gaps::GAPS_MAX;

@@ -231,6 +231,8 @@ pub struct SilentMeterStatus {
 pub struct IngestStatus {
     /// The name of the account or device.
     pub name: String,
+    /// The number of its meters that gap detection follows, also from before the start.
+    pub meters: usize,
     /// The number of bodies taken since the start.
     pub bodies: u64,
     /// The number of undecodable bodies since the start, kept or refused.

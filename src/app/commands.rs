@@ -90,7 +90,10 @@ impl Commands {
         let entrance = self.entrance(&letter.source)?;
         let tally = deliverable(&entrance, id, format, &letter)?;
         let refused = |refusal| format!("ingest refused letter {id}: {refusal}; the letter stays open");
-        let taken = self.parts.runtime.block_on(entrance.take(format, &letter.body)).map_err(refused)?;
+        let taken = self.parts.runtime.block_on(entrance.take(format, &letter.body)).map_err(refused);
+        // The letter's source may be none of the configuration.
+        self.parts.end_unconfigured_sources();
+        let taken = taken?;
         let Receipt::Stored { sequence, .. } = taken else { return Err(nothing_in(id)) };
         self.parts.dead_letters.settle(id, Settlement::Resubmitted).map_err(to_text)?;
         let what = if format == PayloadFormat::Meters { "descriptions".to_owned() } else { samples(tally.samples) };

@@ -26,3 +26,11 @@ pub(super) struct Parts {
     pub(super) pumps: Arc<Vec<PumpHandle>>,
     pub(super) sources: Arc<SourceGroups>,
 }
+
+impl Parts {
+    /// Ends the counters of sources that the configuration does not have: ones that a reload removed, or whose dead
+    /// letters were re-submitted.
+    pub(super) fn end_unconfigured_sources(&self) {
+        self.ingest.end_sources(|name| self.live.options(name).is_none());
+    }
+}

@@ -1,5 +1,5 @@
 //! The reload of the configuration in the running service: accounts and credentials of the webhook,
-//! its certificate, sources, the log level.
+//! the certificates of both listeners, sources, the log level.
 //!
 //! A file with a fault changes nothing. Sources that differ are stopped and started; the others are
 //! not touched, and the webhook answers meanwhile. Settings that need a restart are named.
@@ -8,11 +8,11 @@ use super::parts::Parts;
 use super::service_manager;
 use super::sources::SourceStarter;
 use super::telemetry;
-use crate::config::{Changes, Config, Entry, Fault, Faults, Settings};
+use crate::config::{AdminTransport, Changes, Config, Entry, Fault, Faults, Settings};
 use crate::control::Reloaded;
 use crate::metrics;
 use crate::reading::UnixNanos;
-use crate::source::webhook::{Accounts, Tls};
+use crate::source::webhook::{Accounts, Tls, TlsFiles};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,8 +26,6 @@ const STOP_SOURCES_WITHIN: Duration = Duration::from_secs(10);
 const ACCOUNT: &str = "webhook.account";
 /// The key whose change is applied without stopping anything.
 const LEVEL: &str = "log.level";
-/// The keys of the certificate's files.
-const TLS: &str = "webhook.tls.";
 
 /// The file of the configuration and how it is read.
 #[derive(Clone)]
@@ -63,13 +61,31 @@ pub(super) struct LastReload {
     pub(super) reloaded: Reloaded,
 }
 
+/// The certificates of the listeners that have one.
+#[derive(Debug, Clone)]
+pub(super) struct Certificates {
+    pub(super) webhook: Option<Tls>,
+    pub(super) admin: Option<Tls>,
+}
+
+impl Certificates {
+    /// Each listener: its table in the configuration, its certificate, and its files in this configuration.
+    fn with<'a>(&'a self, config: &'a Config) -> [(&'static str, Option<&'a Tls>, Option<&'a TlsFiles>); 2] {
+        let admin = match &config.admin.transport {
+            AdminTransport::Tls(files) => Some(files),
+            AdminTransport::Loopback | AdminTransport::BehindProxy(_) | AdminTransport::PlainHttp(_) => None,
+        };
+        [("webhook.tls", self.webhook.as_ref(), config.webhook.tls.as_ref()), ("admin.tls", self.admin.as_ref(), admin)]
+    }
+}
+
 /// Reloads the configuration. Clones share one state.
 #[derive(Debug, Clone)]
 pub(super) struct Reloader {
     file: ConfigFile,
     parts: Parts,
     accounts: Option<Accounts>,
-    tls: Option<Tls>,
+    certificates: Certificates,
     state: Arc<Mutex<State>>,
     last: Arc<Mutex<Option<LastReload>>>,
 }
@@ -88,12 +104,12 @@ impl Reloader {
         config: &Config,
         parts: &Parts,
         accounts: Option<Accounts>,
-        tls: Option<Tls>,
+        certificates: Certificates,
     ) -> Self {
         let state = State { settings: config.settings.clone(), is_closed: false };
         metrics::gauge("meterline_configuration_current", &[]).set(1.0);
         let (state, last) = (Arc::new(Mutex::new(state)), Arc::default());
-        Self { file, parts: parts.clone(), accounts, tls, state, last }
+        Self { file, parts: parts.clone(), accounts, certificates, state, last }
     }
 
     /// The last reload; `None` before the first one.
@@ -146,17 +162,24 @@ impl Reloader {
     fn read(&self) -> Result<Config, Vec<String>> {
         let config =
             (self.file.load)().map_err(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        if let (Some(_), Some(files)) = (&self.tls, &config.webhook.tls) {
-            files.check(self.parts.clock.now()).map_err(|error| vec![format!("[webhook.tls]: {error}")])?;
-        }
-        Ok(config)
+        let now = self.parts.clock.now();
+        let with_both = self.certificates.with(&config).into_iter().filter(|(_, tls, _)| tls.is_some());
+        let faults: Vec<String> = with_both
+            .filter_map(|(table, _, files)| files?.check(now).err().map(|error| format!("[{table}]: {error}")))
+            .collect();
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
     }
 
     fn plan(&self, settings: &Settings, config: &Config) -> Plan {
         let changes = settings.changes(&config.settings);
-        let keeps_tls = self.tls.is_some() == config.webhook.tls.is_some();
+        let listeners = self.certificates.with(config);
+        let has_certificate_of = |key: &str| {
+            listeners.iter().any(|(table, tls, files)| {
+                tls.is_some() && files.is_some() && key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
+            })
+        };
         let keeps_listening = self.accounts.is_some() == config.webhook.is_listening();
-        let is_live = |key: &String| key == LEVEL || (key.starts_with(TLS) && keeps_tls);
+        let is_live = |key: &String| key == LEVEL || has_certificate_of(key);
         let mut restart: BTreeSet<String> = changes.keys.iter().filter(|key| !is_live(key)).cloned().collect();
         if !keeps_listening {
             restart.insert(ACCOUNT.to_owned());
@@ -171,8 +194,10 @@ impl Reloader {
     fn apply(&self, plan: &Plan, config: &Config) -> Result<(), String> {
         // The steps that can fail come first.
         super::sources::register(config, &self.parts.journal).map_err(|error| error.to_string())?;
-        if let (Some(tls), Some(files)) = (&self.tls, &config.webhook.tls) {
-            tls.replace(files).map_err(|error| error.to_string())?;
+        for (table, tls, files) in self.certificates.with(config) {
+            if let (Some(tls), Some(files)) = (tls, files) {
+                tls.replace(files).map_err(|error| format!("[{table}]: {error}"))?;
+            }
         }
         self.parts.live.replace(config);
         if let (Some(accounts), true) = (&self.accounts, plan.keeps_listening) {
@@ -192,6 +217,7 @@ impl Reloader {
         let is_ended = |entry: &str| !wanted.contains(entry) || differing.contains(entry);
         let until = self.parts.clock.monotonic() + STOP_SOURCES_WITHIN;
         self.parts.runtime.block_on(self.parts.sources.end(is_ended, until));
+        self.parts.end_unconfigured_sources();
         let starter = SourceStarter::new(config, &self.parts, self.accounts.as_ref());
         starter.start(|entry| changes.has(entry))
     }

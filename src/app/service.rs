@@ -6,7 +6,7 @@ use super::fill::Fill;
 use super::live::Live;
 use super::parts::Parts;
 use super::passed_sockets::PassedSockets;
-use super::reload::{ConfigFile, Reloader};
+use super::reload::{Certificates, ConfigFile, Reloader};
 use super::service_manager::{self, Watchdog};
 use super::signals::{Meaning, Signals};
 use super::{commands, journal, sinks, sources, status, upkeep};
@@ -85,17 +85,18 @@ impl Service {
         let parts = start_parts(&config, runtime.handle(), clock)?;
         sources::register(&config, &parts.journal).map_err(StartError::because)?;
         let webhook = start_webhook(sockets.at(config.webhook.listen), &config, &parts)?;
-        let (accounts, tls) =
-            (webhook.as_ref().map(Webhook::accounts).cloned(), webhook.as_ref().and_then(Webhook::tls));
-        let reloader = Reloader::new(file, &config, &parts, accounts.clone(), tls.cloned());
+        let accounts = webhook.as_ref().map(Webhook::accounts).cloned();
+        let certificates = Certificates {
+            webhook: webhook.as_ref().and_then(Webhook::tls).cloned(),
+            admin: admin_tls(&config, &parts)?,
+        };
+        let reloader = Reloader::new(file, &config, &parts, accounts.clone(), certificates.clone());
         let sources = sources::SourceStarter::new(&config, &parts, accounts.as_ref());
         sources.start(|_| true).map_err(StartError::because)?;
-        let admin_tls = admin_tls(&config, &parts)?;
         let status_reader = status::StatusReader {
             parts: parts.clone(),
             started,
-            tls: webhook.as_ref().and_then(Webhook::tls).cloned(),
-            admin_tls: admin_tls.clone(),
+            certificates: certificates.clone(),
             accepts: webhook.as_ref().map(Webhook::accepts),
             data_directory: config.data_directory.clone(),
             fill: Fill::default(),
@@ -114,8 +115,8 @@ impl Service {
             Signals::new().map_err(|error| StartError::because(format!("cannot receive signals: {error}")))?
         };
         let listen = sockets.at(config.admin.listen);
-        let admin =
-            Admin::start(listen, &config.admin, admin_tls, views, parts.clock.clone()).map_err(StartError::because)?;
+        let admin = Admin::start(listen, &config.admin, certificates.admin, views, parts.clock.clone())
+            .map_err(StartError::because)?;
         tracing::info!(
             webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),

@@ -2,7 +2,7 @@
 
 use super::fill::Fill;
 use super::parts::Parts;
-use super::reload::{LastReload, Reloader};
+use super::reload::{Certificates, LastReload, Reloader};
 use super::sinks::{COVERAGE, KEEPER};
 use crate::admin::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
@@ -15,7 +15,7 @@ use crate::ingest::{Health, METERS_MAX, RecentActivity, RecentReading, SharedMet
 use crate::journal::{Share, Usage};
 use crate::meters::Meters;
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::webhook::{self, Accepts, Listener, Tls};
+use crate::source::webhook::{self, Accepts, Listener};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,9 +33,7 @@ const DAY_NS: i64 = 86_400 * 1_000_000_000;
 pub(super) struct StatusReader {
     pub(super) parts: Parts,
     pub(super) started: UnixNanos,
-    /// Of the webhook.
-    pub(super) tls: Option<Tls>,
-    pub(super) admin_tls: Option<Tls>,
+    pub(super) certificates: Certificates,
     /// `None` without a webhook.
     pub(super) accepts: Option<Accepts>,
     pub(super) data_directory: PathBuf,
@@ -52,9 +50,7 @@ impl StatusReader {
     }
 
     pub(super) fn status(&self) -> Status {
-        let mut recent = self.parts.ingest.recent();
-        // A reload may have removed one.
-        recent.sources.retain(|source| self.parts.live.options(&source.name).is_some());
+        let recent = self.parts.ingest.recent();
         let not_ready = self.ready().err();
         let now = self.parts.clock.now();
         let mut status = Status {
@@ -86,7 +82,10 @@ impl StatusReader {
     fn ingest_status(&self, sources: &[SourceActivity], now: UnixNanos) -> Vec<IngestStatus> {
         let shares = self.parts.journal.shares();
         let share = |source: &SourceActivity| shares.iter().find(|share| share.source == source.name);
-        sources.iter().map(|source| ingest_status(source, share(source), now)).collect()
+        let known = self.parts.coverage.silent();
+        let meters =
+            |source: &SourceActivity| known.iter().find(|of| *of.source == *source.name).map_or(0, |of| of.meters);
+        sources.iter().map(|source| ingest_status(source, meters(source), share(source), now)).collect()
     }
 
     fn gaps_status(&self) -> MissingStatus {
@@ -106,7 +105,7 @@ impl StatusReader {
     }
 
     fn certificates(&self, now: UnixNanos) -> Vec<CertificateStatus> {
-        let listeners = [(Listener::Webhook, &self.tls), (Listener::Admin, &self.admin_tls)];
+        let listeners = [(Listener::Webhook, &self.certificates.webhook), (Listener::Admin, &self.certificates.admin)];
         let with_tls = listeners.into_iter().filter_map(|(listener, tls)| Some((listener, tls.as_ref()?)));
         with_tls.map(|(listener, tls)| certificate_status(listener.label(), tls.status(), now)).collect()
     }
@@ -201,11 +200,12 @@ fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64, meters: &Meters)
     }
 }
 
-fn ingest_status(source: &SourceActivity, share: Option<&Share>, now: UnixNanos) -> IngestStatus {
+fn ingest_status(source: &SourceActivity, meters: usize, share: Option<&Share>, now: UnixNanos) -> IngestStatus {
     // Zero where the clock was set back since.
     let age = |at| Duration::from_nanos(now.since(at).max(0).unsigned_abs()).as_secs_f64();
     IngestStatus {
         name: source.name.to_string(),
+        meters,
         bodies: source.bodies,
         undecodable: source.undecodable,
         readings: source.readings,
@@ -294,6 +294,6 @@ mod tests {
             reading_interval_max: None,
             shared: Some(SharedMeter { meter: MeterId::from(uuid::Uuid::nil()), at, other: "home".into() }),
         };
-        assert_eq!([soon, later].map(|now| ingest_status(&source, None, now).shared.is_some()), [true, false]);
+        assert_eq!([soon, later].map(|now| ingest_status(&source, 0, None, now).shared.is_some()), [true, false]);
     }
 }

@@ -13,7 +13,8 @@ use serde_json::json;
 /// A meter that sends at quarter-hours is expected to send at each of them, any other
 /// meter at its usual interval. Gap repair fetches missing readings from smart-me if a
 /// [[smart_me]] table allows it. The list comes from the data directory, where the
-/// service updates it every minute; the service may be running or not.
+/// service updates it every minute; the service may be running or not. The last line
+/// says how many meters are followed, and whether more fit.
 #[derive(Debug, Args)]
 #[command(after_help = "States:\n  \
     open           readings are missing\n  \
@@ -50,8 +51,11 @@ pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
         let shown: Vec<_> = gaps.iter().map(|(gap, missing)| to_json(gap, *missing)).collect();
         return print_json(&shown);
     }
+    let meters = coverage::meters_stored(&config.data_directory).map_err(|error| Failure::Failed(error.to_string()))?;
+    let followed = followed(meters, coverage::meters_within(config.gap_memory_bytes));
     if gaps.is_empty() {
-        return print(if arguments.all { "no gaps" } else { "no open gaps" });
+        let none = if arguments.all { "no gaps" } else { "no open gaps" };
+        return print(format!("{none}\n{followed}"));
     }
     let mut rows =
         table(&["gap", "account", "meter", "from", "until", "missing", "state", "late", "repaired", "attempts"]);
@@ -69,7 +73,18 @@ pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
             gap.asked.to_string(),
         ]);
     }
-    print(rows)
+    print(format!("{rows}\n{followed}"))
+}
+
+/// How many meters gap detection follows, and whether more fit.
+fn followed(meters: usize, meters_max: usize) -> String {
+    if meters < meters_max {
+        return format!("gap detection follows {meters} of at most {meters_max} meters");
+    }
+    format!(
+        "gap detection follows {meters} meters, and no more fit into its memory: raise gap_detection.memory and \
+         restart the service"
+    )
 }
 
 fn to_json(gap: &Gap, missing: u64) -> serde_json::Value {
@@ -88,4 +103,18 @@ fn to_json(gap: &Gap, missing: u64) -> serde_json::Value {
         "repaired": gap.repaired,
         "asked": gap.asked,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::followed;
+
+    #[test]
+    fn the_meters_that_are_followed_are_counted_and_a_full_memory_is_named() {
+        assert_eq!(followed(6, 7), "gap detection follows 6 of at most 7 meters");
+        for meters in [7, 8] {
+            let full = followed(meters, 7);
+            assert!(full.contains("no more fit") && full.contains("gap_detection.memory"), "{full}");
+        }
+    }
 }

@@ -1,10 +1,37 @@
-//! Which settings a configuration has, as digests: two configurations are compared by them, and no
-//! value and no secret can be read from them.
+//! Which settings a configuration has, as digests: two configurations of one process are compared by them.
+//!
+//! Invariant: no value and no secret can be read from a digest, also not by trying short secrets. Each process has a
+//! salt of its own, and no digest is ever shown.
 
+use crate::secret::random;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::LazyLock;
 
-type Digest = [u8; 32];
+/// Without random numbers, which no supported system lacks, digests have no salt, and still are not shown.
+static SALT: LazyLock<[u8; 32]> = LazyLock::new(|| random().unwrap_or_default());
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Digest([u8; 32]);
+
+impl Digest {
+    fn of(hash: Sha256) -> Self {
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Debug for Digest {
+    /// Without the bytes: they are of secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest")
+    }
+}
+
+/// The beginning of a digest.
+fn salted() -> Sha256 {
+    Sha256::new_with_prefix(*SALT)
+}
 
 /// The account at the webhook, as the table of an entry.
 pub(super) const WEBHOOK_ACCOUNT: &str = "webhook.account";
@@ -35,8 +62,8 @@ impl Entry {
     }
 }
 
-impl std::fmt::Display for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[[{}]] {}", self.table, self.name)
     }
 }
@@ -93,7 +120,7 @@ pub(super) struct Reads(BTreeMap<String, Sha256>);
 impl Reads {
     /// Adds a value of a key, or the text that it names.
     pub(super) fn add(&mut self, path: String, value: &[u8]) {
-        let digest = self.0.entry(path).or_default();
+        let digest = self.0.entry(path).or_insert_with(salted);
         digest.update((value.len() as u64).to_le_bytes());
         digest.update(value);
     }
@@ -102,21 +129,20 @@ impl Reads {
     pub(super) fn divide(self, entries: &[(String, Entry)]) -> Settings {
         let mut settings = Settings::default();
         let paths: BTreeMap<&str, &Entry> = entries.iter().map(|(path, entry)| (path.as_str(), entry)).collect();
-        let mut digests: BTreeMap<&Entry, Sha256> = entries.iter().map(|(_, entry)| (entry, Sha256::new())).collect();
+        let mut digests: BTreeMap<&Entry, Sha256> = entries.iter().map(|(_, entry)| (entry, salted())).collect();
         for (path, value) in self.0 {
-            let value: Digest = value.finalize().into();
+            let value = Digest::of(value);
             match entry_of(&path, &paths) {
                 Some((entry, key)) => {
                     if let Some(digest) = digests.get_mut(entry) {
                         digest.update(key.as_bytes());
-                        digest.update(value);
+                        digest.update(value.0);
                     }
                 }
                 None => drop(settings.keys.insert(path, value)),
             }
         }
-        settings.entries =
-            digests.into_iter().map(|(entry, digest)| (entry.clone(), digest.finalize().into())).collect();
+        settings.entries = digests.into_iter().map(|(entry, digest)| (entry.clone(), Digest::of(digest))).collect();
         settings
     }
 }
@@ -141,12 +167,12 @@ impl Settings {
     pub(super) fn link(&mut self, dependent: impl Fn(&Entry) -> bool, on: impl Fn(&Entry, &Entry) -> bool) {
         let before = self.entries.clone();
         for (entry, digest) in self.entries.iter_mut().filter(|(entry, _)| dependent(entry)) {
-            let mut linked = Sha256::new_with_prefix(*digest);
+            let mut linked = Sha256::new_with_prefix(digest.0);
             for (other, of_other) in before.iter().filter(|(other, _)| on(entry, other)) {
                 linked.update(other.name.as_bytes());
-                linked.update(of_other);
+                linked.update(of_other.0);
             }
-            *digest = linked.finalize().into();
+            *digest = Digest::of(linked);
         }
     }
 }
@@ -195,7 +221,26 @@ mod tests {
         let text = device("a", "10s");
         assert_eq!(changes((&text, "one"), (&text, "two")).changed, entries("json", &["a"]));
         assert_eq!(changes((&text, "one"), (&text, "one")), Changes::default());
-        assert!(!format!("{:?}", config(&text, "hunter2").settings).contains("hunter2"));
+        let shown = |secret: &str| format!("{:?}", config(&text, secret).settings);
+        assert!(!shown("hunter2").contains("hunter2"));
+        assert_eq!(
+            shown("hunter2"),
+            shown("hunter3"),
+            "a digest that is shown can be compared with digests of guesses"
+        );
+    }
+
+    #[test]
+    fn a_digest_cannot_be_computed_without_the_salt_of_the_process() {
+        let read = || {
+            let mut reads = Reads::default();
+            reads.add("a.password".to_owned(), b"hunter2");
+            reads.divide(&[])
+        };
+        assert_eq!(read(), read());
+        let unsalted = Sha256::new().chain_update(7_u64.to_le_bytes()).chain_update("hunter2");
+        assert_ne!(read().keys["a.password"], Digest::of(unsalted));
+        assert_ne!(*SALT, [0; 32]);
     }
 
     #[test]

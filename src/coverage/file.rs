@@ -131,6 +131,22 @@ pub fn read(data_directory: &Path) -> Result<Vec<(Gap, u64)>, CoverageError> {
     Ok(known.gaps.iter().map(|gap| (gap.clone(), known.slots_missing(gap))).collect())
 }
 
+/// The number of followed meters that is stored in a data directory; 0 if none was ever stored.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn meters_stored(data_directory: &Path) -> Result<usize, CoverageError> {
+    let file = data_directory.join(FILE);
+    let read = |opened| {
+        let first: First<'static> = serde_json::from_slice(&Parts::begin(opened)?.next()?)?;
+        Ok(first.meters)
+    };
+    match File::open(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        opened => opened.and_then(read).map_err(|source| CoverageError { file, doing: "read", source }),
+    }
+}
+
 pub(super) fn load(file: &Path, meters_max: usize) -> Result<Option<GapTracker>, CoverageError> {
     let failed = |source| CoverageError { file: file.to_owned(), doing: "read", source };
     match File::open(file) {

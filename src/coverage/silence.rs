@@ -17,12 +17,14 @@ pub struct SilentMeter {
     pub heard: UnixNanos,
 }
 
-/// The silent meters of a source.
+/// The silent meters of a source. A source without one has an entry, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silent {
     /// The source of their readings. It may be none of the configuration any more.
     pub source: String,
-    /// The number of all.
+    /// The number of its meters that are followed.
+    pub meters: usize,
+    /// The number of the silent ones.
     pub count: usize,
     /// The meters that are silent for longest, at most [`SILENT_SHOWN_MAX`].
     pub longest: Vec<SilentMeter>,
@@ -31,15 +33,19 @@ pub struct Silent {
 impl Silent {
     /// The silent meters at `now`. Before `from` the service did not run, so silence counts from then on.
     pub(super) fn at(known: &GapTracker, now: UnixNanos, from: UnixNanos) -> Vec<Self> {
-        let mut by_source: BTreeMap<_, Vec<SilentMeter>> = BTreeMap::new();
-        for (id, meter) in known.meters.iter().filter(|(_, meter)| is_silent(meter, now, from)) {
-            by_source.entry(meter.source).or_default().push(SilentMeter { meter: *id, heard: meter.heard });
+        let mut by_source: BTreeMap<_, (usize, Vec<SilentMeter>)> = BTreeMap::new();
+        for (id, meter) in &known.meters {
+            let (meters, silent) = by_source.entry(meter.source).or_default();
+            *meters += 1;
+            if is_silent(meter, now, from) {
+                silent.push(SilentMeter { meter: *id, heard: meter.heard });
+            }
         }
-        let of_source = |(source, silent)| Self::of(known.sources.name(source).to_owned(), silent);
+        let of_source = |(source, (meters, silent))| Self::of(known.sources.name(source).to_owned(), meters, silent);
         by_source.into_iter().map(of_source).collect()
     }
 
-    fn of(source: String, mut silent: Vec<SilentMeter>) -> Self {
+    fn of(source: String, meters: usize, mut silent: Vec<SilentMeter>) -> Self {
         let count = silent.len();
         let by_age = |silent: &SilentMeter| (silent.heard, silent.meter);
         if count > SILENT_SHOWN_MAX {
@@ -48,7 +54,7 @@ impl Silent {
             silent.shrink_to_fit();
         }
         silent.sort_unstable_by_key(by_age);
-        Self { source, count, longest: silent }
+        Self { source, meters, count, longest: silent }
     }
 }
 

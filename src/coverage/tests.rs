@@ -449,6 +449,11 @@ fn of_many_silent_meters_those_silent_for_longest_are_named_and_all_are_counted(
     assert_eq!(silent.longest[..2].iter().map(|it| it.meter).collect::<Vec<_>>(), [meter(1), meter(2)]);
     assert_eq!((silent.longest[0].heard, silent.longest[2].heard), (slot(4), slot(5)));
     assert_eq!(silent.source, "home");
+    assert_eq!((silent.meters, other.meters), (3 * SILENT_SHOWN_MAX, 1));
+    fixture.coverage.note("home", slot(50), (1..=meters).map(|id| seen(50, meter(id))));
+    fixture.coverage.judge(slot(51));
+    let silent = &fixture.coverage.silent()[0];
+    assert_eq!((silent.source.as_str(), silent.count, silent.meters), ("home", 0, 3 * SILENT_SHOWN_MAX));
 }
 
 #[test]

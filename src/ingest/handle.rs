@@ -68,6 +68,12 @@ impl Ingest {
         Entrance::new(Arc::clone(&self.0), options, self.0.sources.lock().named(name))
     }
 
+    /// Forgets the counters of sources that are gone from the configuration; their gauges have no value then.
+    /// Bodies that they have on their way are still taken.
+    pub fn end_sources(&self, is_gone: impl Fn(&str) -> bool) {
+        self.0.sources.lock().end(is_gone);
+    }
+
     /// Whether a body would be accepted now, and if not, why.
     pub fn health(&self) -> Health {
         self.check();

@@ -102,6 +102,15 @@ impl KnownSources {
     pub(super) fn all(&self) -> &[Arc<SourceCounters>] {
         &self.all
     }
+
+    /// Forgets the sources that are gone from the configuration. Their gauges have no value from now on.
+    pub(super) fn end(&mut self, is_gone: impl Fn(&str) -> bool) {
+        let (gone, kept) = std::mem::take(&mut self.all).into_iter().partition(|source| is_gone(&source.name));
+        self.all = kept;
+        self.by_name = self.all.iter().enumerate().map(|(place, it)| (Arc::clone(&it.name), place)).collect();
+        let gone: Vec<_> = gone;
+        gone.iter().for_each(|source| source.end());
+    }
 }
 
 /// Totals since the start, for the status page.
@@ -116,7 +125,8 @@ struct SourceTotals {
     readings_rate: Rate,
     shared: AtomicU64,
     last_shared: Mutex<Option<SharedMeter>>,
-    newest: Mutex<Newest>,
+    /// `None` after the end of the source.
+    newest: Mutex<Option<Newest>>,
 }
 
 impl SourceSeries {
@@ -199,10 +209,22 @@ impl SourceCounters {
     /// Notes the newest time of measurement of a body. Readings of the past, which fill a gap, move it never back.
     pub(super) fn note_newest(&self, at: UnixNanos) {
         let mut newest = self.totals.newest.lock();
+        // The last body of a source that is gone sets no gauge: no later one would correct it.
+        let Some(newest) = newest.as_mut() else { return };
         if newest.note(at) {
             let since_1970 = Duration::from_nanos(at.0.max(0).unsigned_abs());
             self.series().last_reading.set(since_1970.as_secs_f64());
             self.series().reading_interval_max.set(newest.longest_interval().unwrap_or_default().as_secs_f64());
+        }
+    }
+
+    /// The source is gone. A gauge that kept its value would raise an alert until the next start.
+    fn end(&self) {
+        let mut newest = self.totals.newest.lock();
+        *newest = None;
+        if let Some(series) = self.series.get() {
+            series.last_reading.set(f64::NAN);
+            series.reading_interval_max.set(f64::NAN);
         }
     }
 
@@ -243,7 +265,7 @@ impl SourceCounters {
         let totals = &self.totals;
         let (last_reading, reading_interval_max) = {
             let newest = totals.newest.lock();
-            (newest.at(), newest.longest_interval())
+            (newest.as_ref().and_then(Newest::at), newest.as_ref().and_then(Newest::longest_interval))
         };
         let last_received = totals.last_received.load(Ordering::Relaxed);
         SourceActivity {
@@ -274,7 +296,7 @@ impl SourceTotals {
             readings_rate: Rate::default(),
             shared: AtomicU64::new(0),
             last_shared: Mutex::default(),
-            newest: Mutex::default(),
+            newest: Mutex::new(Some(Newest::default())),
         }
     }
 

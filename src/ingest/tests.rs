@@ -501,3 +501,35 @@ fn an_account_has_its_metrics_from_the_start_and_a_device_from_its_first_body() 
         assert_eq!(series("device"), series("account"));
     });
 }
+
+#[tokio::test]
+async fn a_source_that_is_gone_has_no_gauges_also_after_its_last_body_and_new_ones_if_it_comes_back() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let _counting = ::metrics::set_default_local_recorder(&recorder);
+    let setup = setup();
+    let entrances = ["gone", "kept"].map(|name| setup.ingest.source(name, SourceOptions::default()).unwrap());
+    let newest = |name: &str| {
+        let series = format!("meterline_last_reading_timestamp_seconds{{source=\"{name}\"}} ");
+        metrics.render().lines().find_map(|line| Some(line.strip_prefix(&series)?.parse::<f64>().unwrap())).unwrap()
+    };
+    for entrance in &entrances {
+        entrance.take(SmartMe, &setup.body(1, Duration::from_secs(9), 1.0)).await.unwrap();
+    }
+    assert!(newest("gone") > 0.0 && newest("kept") > 0.0);
+    setup.ingest.end_sources(|name| name == "gone");
+    assert!(newest("gone").is_nan() && newest("kept") > 0.0);
+    // A body that was on its way.
+    entrances[0].take(SmartMe, &setup.body(1, Duration::ZERO, 2.0)).await.unwrap();
+    assert!(newest("gone").is_nan());
+    let names = || setup.ingest.recent().sources.iter().map(|source| source.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(), ["kept"]);
+    let again = setup.ingest.source("gone", SourceOptions::default()).unwrap();
+    again.take(SmartMe, &setup.body(1, Duration::ZERO, 3.0)).await.unwrap();
+    assert!(newest("gone") > 0.0);
+    assert_eq!(names(), ["kept", "gone"]);
+    assert_eq!(setup.ingest.recent().sources[1].bodies, 1);
+    let kept = setup.ingest.source("kept", SourceOptions::default()).unwrap();
+    kept.take(SmartMe, &setup.body(1, Duration::ZERO, 3.0)).await.unwrap();
+    assert_eq!(setup.ingest.recent().sources[0].bodies, 2, "the same counters as before");
+}

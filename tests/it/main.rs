@@ -58,6 +58,7 @@ mod end_to_end {
     mod replay;
     #[cfg(feature = "test-faults")]
     mod replay_redecode;
+    mod runbook;
     mod service_manager;
     mod shared_meter;
     mod shutdown;

@@ -38,6 +38,7 @@ fn full() -> Status {
     })];
     status.ingest = vec![IngestStatus {
         name: text("acme"),
+        meters: 1,
         bodies: 1,
         undecodable: 1,
         readings: 1,

@@ -114,6 +114,7 @@ impl Kind {
         const CONNECT: &str = "meterline check --connect --config meterline.toml";
         const JOURNAL: &str = "meterline journal";
         const SOURCES: &str = "meterline sources";
+        const GAPS: &str = "meterline gaps";
         let fault = |command, runbook| Facts { level: Level::Fault, command, runbook };
         let warning = |command, runbook| Facts { level: Level::Warning, command, runbook };
         match self {
@@ -127,20 +128,20 @@ impl Kind {
             Self::SourceFailing => fault(SOURCES, "MeterlineSourceFailing"),
             Self::CertificateInvalid => fault(CHECK, "MeterlineCertificateInvalid"),
             Self::CertificateExpiring => warning(CHECK, "MeterlineCertificateExpiring"),
-            Self::ConfigurationRefused => fault(CHECK, "configuration-refused"),
+            Self::ConfigurationRefused => fault(CHECK, "MeterlineConfigurationRefused"),
             Self::SinkWaiting => warning(CONNECT, "MeterlineSinkUnreachable"),
             Self::SinkBehind => warning(JOURNAL, "MeterlineSinkBehind"),
             Self::SourceSilent => warning(SOURCES, "MeterlineNothingReceived"),
-            Self::MeterSilent => warning("meterline gaps", "meter-silent"),
-            Self::GapsOpen => warning("meterline gaps", "MeterlineReadingsMissing"),
+            Self::MeterSilent => warning(GAPS, "meter-silent"),
+            Self::GapsOpen => warning(GAPS, "MeterlineReadingsMissing"),
             Self::GapRepairFailing => warning(SOURCES, "MeterlineGapRepairFailing"),
             Self::SinkWarning => warning(CONNECT, "MeterlineSinkWarning"),
             Self::DeadLetters => warning("meterline dead-letters list", "dead-letters"),
             Self::MeterShared => warning(SOURCES, "MeterlineMeterShared"),
-            Self::MetersUntracked => warning(CHECK, "meters-untracked"),
+            Self::MetersUntracked => warning(GAPS, "meters-untracked"),
             Self::ClockJumped => warning("timedatectl", "MeterlineClockJumped"),
             Self::SourceNotRun => warning(SOURCES, "source-not-run"),
-            Self::RestartNeeded => warning(CHECK, "configuration-refused"),
+            Self::RestartNeeded => warning(CHECK, "MeterlineConfigurationRefused"),
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::source::{Description, Fact, SourceState};
 
 /// A source is not silent before that, as in the alert `MeterlineReadingsOld`.
 const SILENT_SECONDS_MIN: f64 = 3600.0;
+/// A source whose longest time is not known has a day, as in the alert `MeterlineNothingReceived`: it may report daily.
+const UNKNOWN_SECONDS: f64 = 86_400.0;
 /// A source is silent after this many times its longest time between two readings.
 const TIMES_LONGEST: f64 = 2.0;
 /// A source should have finished its first run in this time.
@@ -106,12 +108,14 @@ fn silent(found: &mut Found, status: &Status) {
 fn silent_source(source: &IngestStatus, status: &Status) -> Option<Text> {
     let effect = "Nothing new arrives from it. Other sources are not affected.";
     let Some(age) = source.last_reading_age_seconds else {
-        let is_new = seconds(status.now, status.started) <= SILENT_SECONDS_MIN;
+        // One that has meters sent readings before the start; it may report daily.
+        let patience = if source.meters == 0 { SILENT_SECONDS_MIN } else { UNKNOWN_SECONDS };
+        let is_new = seconds(status.now, status.started) <= patience;
         let sentence = format!("{} has sent nothing since the start.", source.name);
         return (!is_new).then(|| Text::new(sentence, effect).since(status.started.to_string()));
     };
     let usual = source.reading_interval_max_seconds;
-    let unusual = SILENT_SECONDS_MIN.max(TIMES_LONGEST * usual.unwrap_or_default());
+    let unusual = usual.map_or(UNKNOWN_SECONDS, |usual| SILENT_SECONDS_MIN.max(TIMES_LONGEST * usual));
     let sentence = match usual {
         Some(usual) => format!(
             "{} has sent no new reading for {}; {} is usual.",

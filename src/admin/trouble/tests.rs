@@ -42,6 +42,7 @@ fn source(name: &str, kind: &'static str, state: SourceState, why: Option<&str>)
 fn ingest(name: &str) -> IngestStatus {
     IngestStatus {
         name: name.to_owned(),
+        meters: 0,
         bodies: 1,
         undecodable: 0,
         readings: 1,
@@ -179,6 +180,9 @@ fn a_source_is_silent_by_its_own_interval() {
     assert_eq!(aged(3601.0, Some(3600.0)), [], "it is read once an hour");
     let entry = &aged(90_000.0, Some(40_000.0))[0];
     assert_eq!(entry.sentence, "acme has sent no new reading for 1d 1h; 11h 6m is usual.");
+    // After a start its interval is not known: it may report daily.
+    assert_eq!(aged(86_399.0, None), []);
+    assert_eq!(aged(86_401.0, None)[0].sentence, "acme has sent no new reading for 1d.");
     let never = IngestStatus { last_reading: None, last_reading_age_seconds: None, ..ingest("acme") };
     let entry = only(|status| status.ingest.push(never.clone()));
     assert_eq!((entry.kind, entry.sentence.as_str()), (Kind::SourceSilent, "acme has sent nothing since the start."));
@@ -187,6 +191,14 @@ fn a_source_is_silent_by_its_own_interval() {
         status.ingest.push(never.clone());
     });
     assert_eq!(new, [], "the service has just started");
+    let daily = |hours: i64| {
+        found(|status| {
+            status.now = UnixNanos(status.started.0 + hours * HOUR);
+            status.ingest.push(IngestStatus { meters: 3, ..never.clone() });
+        })
+    };
+    assert_eq!(daily(23), [], "it sent readings before the start");
+    assert_eq!(daily(25)[0].kind, Kind::SourceSilent);
     let failing = only(|status| {
         status.ingest.push(never.clone());
         status.sources.push(source("acme", "json", SourceState::Failing, Some("refused")));

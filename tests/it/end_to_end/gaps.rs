@@ -61,7 +61,8 @@ fn quarter_hours_that_did_not_come_are_listed_and_closed_when_they_come_over_res
     service.stop();
     let closed = &gaps(&service)[0];
     assert_eq!((&closed["state"], &closed["late"]), (&"late".into(), &3.into()));
-    assert!(service.text_of(&["gaps"]).contains("no open gaps"));
+    let listed = service.text_of(&["gaps"]);
+    assert!(listed.contains("no open gaps") && listed.contains("gap detection follows 1 of at most"), "{listed}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::support::service::{PASSWORD, Service, Setup, USER};
 use crate::support::stores::of_sqlite;
 use crate::support::wait;
 use meterline_load::devices::{AllowList, HttpServer};
-use meterline_load::{Connection, Script, Target};
+use meterline_load::{Body, Connection, Reading, Script, Target};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,6 +42,15 @@ fn reload(service: &Service, arguments: &[&str]) -> (Option<i32>, Value) {
 
 fn texts(value: &Value) -> Vec<&str> {
     value.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+}
+
+/// The newest time of measurement of a source, as the alerts see it.
+fn newest(service: &Service, source: &str) -> f64 {
+    service.metric(&format!("meterline_last_reading_timestamp_seconds{{source=\"{source}\"}}"))
+}
+
+fn longest(service: &Service, source: &str) -> f64 {
+    service.metric(&format!("meterline_reading_interval_max_seconds{{source=\"{source}\"}}"))
 }
 
 /// The status of one empty post.
@@ -119,6 +128,57 @@ fn sighup_takes_accounts_credentials_sources_and_the_log_level_and_leaves_the_re
         assert!(!service.log().contains(secret) && !service.status().to_string().contains(secret));
     }
     assert!(service.stop().success());
+}
+
+#[test]
+fn a_removed_source_raises_no_alert_on_old_readings_and_is_watched_again_when_it_comes_back() {
+    let service = Setup { others: &["gone"], ..Setup::default() }.start();
+    let file = service.configuration_file();
+    let base = std::fs::read_to_string(&file).unwrap();
+    let ((kept, _), (removed, _)) = (device(), device());
+    let tables = [table("kept", &kept, "1s"), table("removed", &removed, "1s")];
+    service.append_configuration(&tables.concat());
+    assert_eq!(reload(&service, &[]).0, Some(0));
+    for name in ["kept", "removed"] {
+        wait::until(&format!("{name} has a reading"), LIMIT, || newest(&service, name) > 0.0);
+    }
+    assert_eq!((newest(&service, "gone"), longest(&service, "gone")), (0.0, 0.0));
+    let (before, _) = base.split_once("[[webhook.account]]\nname = \"gone\"").unwrap();
+    std::fs::write(&file, [before, &tables[0]].concat()).unwrap();
+    assert_eq!(reload(&service, &[]).0, Some(0));
+    for name in ["removed", "gone"] {
+        assert!(newest(&service, name).is_nan() && longest(&service, name).is_nan(), "{name}");
+    }
+    assert!(newest(&service, "kept") > 0.0);
+    service.append_configuration(&tables[1]);
+    assert_eq!(texts(&reload(&service, &[]).1["applied"]), ["added [[json]] removed"]);
+    wait::until("it has a reading again", LIMIT, || newest(&service, "removed") > 0.0);
+    assert!(newest(&service, "gone").is_nan());
+}
+
+#[test]
+fn a_letter_of_a_removed_account_is_resubmitted_and_its_source_is_not_called_silent() {
+    let service = Setup::default().start();
+    let file = service.configuration_file();
+    let base = std::fs::read_to_string(&file).unwrap();
+    let password = service.data_directory().with_file_name("password");
+    service.append_configuration(&format!(
+        "[[webhook.account]]\nname = \"narrow\"\npath = \"/narrow\"\nusername = \"{USER}\"\n\
+         password_file = {password:?}\naccept_age = \"1h\"\n"
+    ));
+    assert_eq!(reload(&service, &[]).0, Some(0));
+    let time_ns = (now_ns() / 100 * 100) - 2 * 3_600_000_000_000;
+    let reading = Reading { meter: [7; 16], time_ns, values: vec![([1, 0, 1, 8, 0, 255], 1.0)] };
+    let old = Body::new(0, vec![reading]);
+    assert_eq!(Connection::new(&service.target_of("narrow")).post(&old.bytes).unwrap().status, 200);
+    wait::until("it is set aside", LIMIT, || service.text_of(&["dead-letters", "list"]).contains("set-aside"));
+    std::fs::write(&file, base).unwrap();
+    assert_eq!(reload(&service, &[]).0, Some(0));
+    let said = service.text_of(&["dead-letters", "resubmit", "1"]);
+    assert!(said.contains("its 1 sample"), "{said}");
+    assert!(newest(&service, "narrow").is_nan() && longest(&service, "narrow").is_nan());
+    let status = service.status();
+    assert_eq!(status["ingest"].as_array().unwrap().len(), 1, "{status}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! TLS of the built program: a certificate that is replaced while a connection lives.
+//! TLS of the built program, of the webhook and of the admin pages: a certificate that is replaced while a
+//! connection lives.
 
 use crate::support::load::now_ns;
 use crate::support::service::{PASSWORD, PATH, Service, Setup, USER};
@@ -11,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,15 +48,36 @@ fn put(path: &Path, text: &str) {
 
 /// A connection that trusts this certificate alone.
 fn connect(service: &Service, certificate: &str) -> Option<Stream> {
+    connect_to(service.webhook_address(), certificate)
+}
+
+/// The same, to an address.
+fn connect_to(address: SocketAddr, certificate: &str) -> Option<Stream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
     let connection = ClientConnection::new(config, ServerName::try_from(NAME).unwrap()).unwrap();
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(service.webhook_address()).unwrap());
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).ok()?);
     stream.conn.complete_io(&mut stream.sock).ok()?;
     Some(stream)
+}
+
+/// The status of a page, with this token if it is not empty. The connection stays open.
+fn get(stream: &mut Stream, path: &str, token: &str) -> u16 {
+    let login = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{login}\r\n").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    stream.read_exact(&mut vec![0; length]).unwrap();
+    head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// Posts a body and returns the status line.
@@ -115,4 +137,56 @@ fn a_replaced_certificate_is_used_for_new_connections_while_an_old_one_goes_on_p
     assert!(connect(&service, &before.0).is_none(), "new connections get the new one");
     service.wait_drained();
     assert_eq!(service.next_sequence(), 5);
+}
+
+#[test]
+fn the_admin_pages_have_a_certificate_of_their_own_which_a_reload_exchanges() {
+    const TOKEN: &str = "a-token-of-the-test";
+    let files = tempfile::tempdir().unwrap();
+    let file = |name: &str| files.path().join(name);
+    let (first, second) = (pair(), pair());
+    for (name, (certificate, key)) in [("first", &first), ("second", &second)] {
+        put(&file(&format!("{name}.pem")), certificate);
+        put(&file(&format!("{name}.key")), key);
+    }
+    let mut service = Setup::default().start();
+    assert!(service.stop().success());
+    let token = service.secret_file("token", TOKEN);
+    let login = format!("[admin]\ntoken_file = {token:?}\n");
+    service.reconfigure("[admin]\n", &login);
+    let (chain, key) = (file("first.pem"), file("first.key"));
+    service.append_configuration(&format!("[admin.tls]\ncertificate = {chain:?}\nkey = {key:?}"));
+    let address = service.admin_address();
+    let at = move |certificate: &str| connect_to(address, certificate);
+    let trusted = first.0.clone();
+    service.start_again_until(move |_| at(&trusted).is_some_and(|mut stream| get(&mut stream, "/readyz", "") == 200));
+
+    let mut old = at(&first.0).unwrap();
+    assert_eq!(get(&mut old, "/status.json", ""), 401);
+    assert_eq!(get(&mut old, "/status.json", "another-token"), 401);
+    assert_eq!(get(&mut old, "/status.json", TOKEN), 200);
+    assert!(at(&second.0).is_none(), "a client that trusts another certificate refuses this one");
+    assert_eq!(service.page("/readyz"), None, "nothing is served without TLS");
+
+    // A pair of two certificates changes nothing.
+    service.reconfigure("first.pem", "second.pem");
+    let output = service.command(&["reload", "--json"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && said.contains("[admin.tls]: the certificate"), "{said}");
+    assert!(at(&first.0).is_some());
+    service.reconfigure("first.key", "second.key");
+    let said = service.text_of(&["reload"]);
+    assert!(said.contains("changed admin.tls.certificate") && !said.contains("restart"), "{said}");
+    assert!(at(&first.0).is_none(), "new connections get the new one");
+    assert_eq!(get(&mut at(&second.0).unwrap(), "/status.json", TOKEN), 200);
+    assert_eq!(get(&mut old, "/status.json", TOKEN), 200, "the connection of before lives on");
+
+    // New contents of the files need no reload.
+    put(&file("second.pem"), &first.0);
+    put(&file("second.key"), &first.1);
+    wait::until("the new contents are used", LIMIT, || at(&first.0).is_some());
+    assert!(service.stop().success());
+    for secret in [TOKEN, "PRIVATE KEY"] {
+        assert!(!service.log().contains(secret), "the log shows {secret}");
+    }
 }

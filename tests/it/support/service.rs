@@ -308,6 +308,14 @@ impl Service {
         self.wait_ready(process);
     }
 
+    /// The same, with another way to see that it is ready, such as by TLS.
+    pub(crate) fn start_again_until(&mut self, is_ready: impl Fn(&Self) -> bool) {
+        self.process = None;
+        let mut process = Process::start(self.run_command(), &self.file("service.log"));
+        process.wait_ready("meterline is ready", START_LIMIT, || is_ready(self));
+        self.process = Some(process);
+    }
+
     /// The same with this standard error and these environment variables.
     pub(crate) fn start_again_with(&mut self, stderr: impl Into<Stdio>, variables: &[(&str, &str)]) {
         self.process = None;
