@@ -26,6 +26,6 @@ if [[ -z $chromium ]]; then
         || fail "chromium is missing: install it (Debian: apt-get install chromium)."
     { apt-get update -qq && apt-get install -qq --no-install-recommends chromium fonts-dejavu-core; } >&2 \
         || fail "apt-get could not install chromium."
-    chromium="$(command -v chromium)"
+    chromium="$(command -v chromium)" || fail "apt-get installed chromium, but it is not on the PATH."
 fi
 echo "$chromium"

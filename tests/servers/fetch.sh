@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches what is missing of the test servers: QuestDB and Kafka from Maven
+# Fetches what is missing of the test servers: QuestDB, Kafka and Kafka Connect from Maven
 # Central, Prometheus, Mosquitto and kcat from Debian, the Python of an example from PyPI. Existing files are kept.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -30,6 +30,12 @@ kafka_jars() {
     "${MVN[@]}" -f "$here/kafka.pom.xml" -Dkafka.version="$KAFKA_VERSION" "$PLUGIN:copy-dependencies" \
         -DincludeScope=runtime -DoutputDirectory="$1" \
         || fail "Maven could not fetch Kafka $KAFKA_VERSION; see its lines above, then run ./test again."
+}
+
+connect_jars() {
+    "${MVN[@]}" -f "$here/connect.pom.xml" -Dconnect.version="$CONNECT_VERSION" "$PLUGIN:copy-dependencies" \
+        -DincludeScope=runtime -DoutputDirectory="$1" \
+        || fail "Maven could not fetch Kafka Connect $CONNECT_VERSION; see its lines above, then run ./test again."
 }
 
 # Debian's packages are unpacked here instead of installed: that would also start
@@ -73,10 +79,10 @@ fetch_kcat() {
 }
 
 # A virtual environment with what docs/examples/kafka/consume.py imports, and with the
-# deserializer for values with the id of a schema.
+# deserializers for values with the id of a schema.
 python_packages() {
     python3 -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check \
-        "confluent-kafka[schemaregistry,protobuf]==$PYTHON_KAFKA_VERSION" "grpcio-tools==$PYTHON_PROTOC_VERSION" \
+        "confluent-kafka[schemaregistry,json,protobuf]==$PYTHON_KAFKA_VERSION" "grpcio-tools==$PYTHON_PROTOC_VERSION" \
         || fail "the Python packages of an example could not be installed: install Python 3.10 or newer with venv (Debian and Ubuntu: apt-get install python3-venv)."
 }
 
@@ -97,6 +103,7 @@ fetch_prometheus() {
 mkdir -p "$SERVERS_DIR"
 [[ -f $QUESTDB_JAR ]] || fetch_into "$(dirname "$QUESTDB_JAR")" questdb_jar
 fetch_into "$KAFKA_CLASSPATH_DIR" kafka_jars
+fetch_into "$CONNECT_DIR" connect_jars
 fetch_prometheus
 fetch_mosquitto
 fetch_kcat

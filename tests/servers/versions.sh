@@ -4,6 +4,8 @@
 
 QUESTDB_VERSION=9.3.4
 KAFKA_VERSION=4.4.0
+# The newest whose connector for files is at Maven Central; a Connect may be older than its broker.
+CONNECT_VERSION=4.1.1
 CARGO_DENY_VERSION=0.20.2
 CARGO_DEB_VERSION=3.8.0
 CARGO_CYCLONEDX_VERSION=0.5.9
@@ -17,7 +19,8 @@ KAFKA_CLASSPATH_DIR="${METERLINE_TEST_KAFKA_CLASSPATH:-$SERVERS_DIR/kafka-$KAFKA
 PROMETHEUS_DIR="$SERVERS_DIR/prometheus"
 MOSQUITTO_DIR="$SERVERS_DIR/mosquitto"
 KCAT_DIR="$SERVERS_DIR/kcat"
-PYTHON_DIR="$SERVERS_DIR/python-kafka-$PYTHON_KAFKA_VERSION"
+CONNECT_DIR="$SERVERS_DIR/kafka-connect-$CONNECT_VERSION"
+PYTHON_DIR="$SERVERS_DIR/python-kafka-json-$PYTHON_KAFKA_VERSION"
 
 # The program of an installed Mosquitto; nothing without one.
 mosquitto_installed() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto || true; }

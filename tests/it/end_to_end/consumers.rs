@@ -8,13 +8,13 @@ use crate::support::load::{Load, Sent, fleet};
 use crate::support::process::{Process, server_script};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{Samples, assert_exactly, of_sqlite, rows_of_sqlite};
-use crate::support::{from_environment, kafka, wait};
+use crate::support::{from_environment, kafka, ports, wait};
 use meterline::reading::Obis;
 use meterline_load::{SampleKey, Script};
 use prost::Message as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -75,6 +75,56 @@ fn consumers_of_json_get_every_reading_once_also_after_kills_of_the_service_and_
 }
 
 #[test]
+fn kafka_connect_takes_every_reading_of_a_topic_in_json() {
+    let topic = "e2e-consumers-connect";
+    let service = service(topic, "format = \"json\"");
+    let bodies = fleet(32).script(&Script::mixed(300, crate::support::load::now_ns()));
+    service.post_all(&bodies);
+    service.wait_drained();
+    let sent = Sent { answered: bodies, open: Vec::new() };
+
+    // The recipe of the page, with the topic and the file of the test.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("readings.txt");
+    let recipe = std::fs::read_to_string(root().join("docs/examples/kafka/connect-sink.properties")).unwrap();
+    let lines = recipe.lines().map(|line| match line.split_once('=') {
+        Some(("file", _)) => format!("file={}\n", file.display()),
+        Some(("topics", _)) => format!("topics={topic}\n"),
+        _ => format!("{line}\n"),
+    });
+    let connector = directory.path().join("sink.properties");
+    std::fs::write(&connector, lines.collect::<String>()).unwrap();
+    let mut connect = server_script("connect.sh");
+    connect.arg(directory.path()).args([&kafka::shared(), &ports::free().to_string()]).arg(&connector);
+    let mut connect = Process::start(connect, &directory.path().join("connect.log"));
+    let text = || std::fs::read_to_string(&file).unwrap_or_default();
+    let all = readings(&sent);
+    connect.wait_ready("everything is in the file", LIMIT, || text().lines().count() >= all);
+    let mut samples = Samples::new();
+    let mut identities = BTreeSet::new();
+    for line in text().lines() {
+        identities.insert(["journal", "sequence", "index", "part"].map(|name| field(line, name).to_owned()));
+        for value in line.split_once("values=[").unwrap().1.split('}').filter(|value| value.contains("obis=")) {
+            let key = key(field(line, "meter"), field(value, "obis"), field(line, "time_ns"));
+            samples.insert(key, field(value, "value").parse().unwrap());
+        }
+    }
+    assert_eq!(identities.len(), all);
+    assert_exactly("Kafka Connect", &sent.expected(), &samples);
+}
+
+/// The text of a field of a Java map, `{name=text, ...}`.
+fn field<'a>(map: &'a str, name: &str) -> &'a str {
+    let start = format!("{name}=");
+    let (_, rest) = map
+        .match_indices(&start)
+        .find(|(at, _)| map[..*at].ends_with(['{', ' ']))
+        .map(|(at, _)| map.split_at(at + start.len()))
+        .unwrap_or_else(|| panic!("no {name} in {map}"));
+    rest.split([',', '}']).next().unwrap()
+}
+
+#[test]
 fn a_consumer_of_values_with_the_ids_of_their_schemas_gets_every_reading_once() {
     for (topic, lines, options) in [
         ("e2e-consumers-framed", "schema_id = 7\nmeters_schema_id = 8", ["--format", "protobuf", "--framed"]),
@@ -91,10 +141,11 @@ fn a_consumer_of_values_with_the_ids_of_their_schemas_gets_every_reading_once() 
         service.wait_drained();
         let value = kafka::consume(&kafka::shared(), topic).remove(0).value;
         assert_eq!(value[..5], [0, 0, 0, 0, 7]);
-        if options[1] == "protobuf" {
-            let reading = meterline::proto::v1::Reading::decode(&value[6..]).unwrap();
-            assert_eq!(python.sequence_by_the_registrys_own_client(&value), reading.sequence);
-        }
+        let sequence = match options[1] {
+            "protobuf" => meterline::proto::v1::Reading::decode(&value[6..]).unwrap().sequence,
+            _ => serde_json::from_slice::<Reading>(&value[5..]).unwrap().sequence.parse().unwrap(),
+        };
+        assert_eq!(python.sequence_by_the_registrys_own_client(options[1], &value), sequence);
         let sent = Sent { answered: bodies, open: Vec::new() };
         python.assert_every_reading_once(topic, &sent);
     }
@@ -207,15 +258,22 @@ impl Python {
         command
     }
 
-    /// The sequence in a value, as the deserializer of confluent-kafka reads it. It needs no registry for that.
-    fn sequence_by_the_registrys_own_client(&self, value: &[u8]) -> u64 {
-        const PROGRAM: &str = "import sys\n\
+    /// The sequence in a value, as the deserializer of confluent-kafka for its format reads it. It needs no registry
+    /// for that.
+    fn sequence_by_the_registrys_own_client(&self, format: &str, value: &[u8]) -> u64 {
+        const JSON: &str = "import sys\n\
+            from confluent_kafka.schema_registry.json_schema import JSONDeserializer\n\
+            from confluent_kafka.serialization import MessageField, SerializationContext\n\
+            read = JSONDeserializer('{\"type\":\"object\",\"required\":[\"sequence\"]}')\n\
+            print(read(bytes.fromhex(sys.argv[1]), SerializationContext('t', MessageField.VALUE))['sequence'])\n";
+        const PROTOBUF: &str = "import sys\n\
             from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer\n\
             from confluent_kafka.serialization import MessageField, SerializationContext\n\
             from meterline.v1.reading_pb2 import Reading\n\
             read = ProtobufDeserializer(Reading, {'use.deprecated.format': False})\n\
             print(read(bytes.fromhex(sys.argv[1]), SerializationContext('t', MessageField.VALUE)).sequence)\n";
-        let output = self.command().args(["-c", PROGRAM, &hex::encode(value)]).output().unwrap();
+        let program = if format == "json" { JSON } else { PROTOBUF };
+        let output = self.command().args(["-c", program, &hex::encode(value)]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
     }
