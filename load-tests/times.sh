@@ -16,8 +16,8 @@ Usage: load-tests/times.sh [start] [flood] [block] [--rounds N]
   block    QuestDB is killed under load: until /metrics says that the sink waits
   --rounds of each (5)
 
-All three without a name. Prints one JSON line a measurement. Needs wrk and curl
-(Debian: wrk, curl), release builds, and for `block` the servers of ./test.
+All three without a name. Prints one JSON line a measurement. Needs curl (Debian:
+curl), release builds, and for `block` the servers of ./test.
 HELP
 }
 
@@ -35,7 +35,6 @@ done
 work=$(mktemp -d)
 bin=target/release
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
-"$bin/meterline-load" body --devices 50 --values 8 >"$work/w2.bin"
 echo secret-of-the-load-test >"$work/password"
 
 configure() { # DATA [TABLES]
@@ -69,8 +68,8 @@ run() {
 }
 end() { kill "$meterline"; wait "$meterline" || true; }
 flood() { # SECONDS
-    wrk -t1 -c192 -d"${1}s" -s load-tests/post.lua http://127.0.0.1:18380/loud -- "$work/w2.bin" \
-        "$(printf 'u:%s' "$(cat "$work/password")" | base64)" | tail -n 1
+    "$bin/meterline-load" post --url http://127.0.0.1:18380/loud --user u --password-file "$work/password" \
+        --connections 192 --devices 50 --values 8 --same-body --seconds "$1" --json
 }
 post_quietly() { # SECONDS
     "$bin/meterline-load" post --url http://127.0.0.1:18380/quiet --user u --password-file "$work/password" \

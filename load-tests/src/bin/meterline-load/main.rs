@@ -1,5 +1,5 @@
-//! The load generator: posts a fleet's bodies to a receiver and reports answers and
-//! latencies, or writes one body to standard output for other load generators.
+//! Posts the bodies of a small fleet to a receiver and reports answers and
+//! latencies, or writes one body to standard output. For much load there is `compare`.
 
 mod options;
 mod post;

@@ -34,17 +34,18 @@ impl Schedule {
         }
     }
 
-    /// Waits until the next body is due; `None` when there is none.
-    fn next(&self) -> Option<()> {
+    /// Waits until the next body is due, and returns that time; `None` when there is none.
+    fn next(&self) -> Option<Instant> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
         if number >= self.bodies_max {
             return None;
         }
-        if let Some(interval) = self.interval {
-            let due = interval.mul_f64(precise(number));
-            thread::sleep(due.saturating_sub(self.start.elapsed()));
+        let due = self.interval.map(|interval| self.start + interval.mul_f64(precise(number)));
+        if let Some(due) = due {
+            thread::sleep(due.saturating_duration_since(now()));
         }
-        self.end.is_none_or(|end| now() < end).then_some(())
+        let now = now();
+        self.end.is_none_or(|end| now < end).then_some(due.unwrap_or(now))
     }
 }
 
@@ -102,7 +103,7 @@ fn work(target: &Target, schedule: &Schedule, mut fleet: Fleet, bodies: &Bodies)
     let mut rng = fastrand::Rng::with_seed(bodies.seed);
     let mut body = fleet.live(0, wall_clock_ns());
     let mut lane = 0;
-    while schedule.next().is_some() {
+    while let Some(due) = schedule.next() {
         if !bodies.is_always_the_first {
             body = bodies.next(&mut fleet, lane, &mut rng);
             lane = (lane + 1) % fleet.lanes();
@@ -111,7 +112,8 @@ fn work(target: &Target, schedule: &Schedule, mut fleet: Fleet, bodies: &Bodies)
         if outcome.is_err() {
             thread::sleep(PAUSE_AFTER_ERROR);
         }
-        report.count(outcome, body.samples());
+        // From the time when it was due, so that a slow answer counts for the bodies behind it, too.
+        report.count(outcome, due.elapsed(), body.samples());
     }
     report
 }

@@ -19,11 +19,11 @@ pub(crate) struct Report {
 
 impl Report {
     /// Counts the result of a post.
-    pub(crate) fn count(&mut self, outcome: Outcome, samples: usize) {
+    pub(crate) fn count(&mut self, outcome: Outcome, latency: Duration, samples: usize) {
         match outcome {
             Ok(answer) => {
                 *self.statuses.entry(answer.status).or_default() += 1;
-                self.latencies.push(answer.latency);
+                self.latencies.push(latency);
                 if answer.is_ok() {
                     self.samples += samples as u64;
                 }

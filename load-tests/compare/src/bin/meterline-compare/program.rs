@@ -1,0 +1,231 @@
+//! The measured programs: how each starts, and what the kernel says about its process.
+
+use crate::servers::Stores;
+use meterline_compare::clock;
+use meterline_load::http;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+/// Where nothing listens.
+const AWAY: &str = "127.0.0.1:1";
+/// More than the loads have.
+const CONNECTIONS_MAX: usize = 2_048;
+
+/// A program to measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) name: String,
+    path: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    ByHand { after_sinks: bool },
+    Meterline { is_plain: bool },
+}
+
+impl Program {
+    /// Every program; those of this tree are beside this program.
+    pub(crate) fn all(meterline: Option<&PathBuf>, baseline: Option<&PathBuf>) -> Result<Vec<Self>, String> {
+        let (ours, by_hand) = (path_of_meterline(meterline)?, beside("by-hand")?);
+        let mut all = vec![
+            ("null", beside("null-endpoint")?, Kind::Null),
+            ("at-once", by_hand.clone(), Kind::ByHand { after_sinks: false }),
+            ("after-sinks", by_hand, Kind::ByHand { after_sinks: true }),
+            ("meterline", ours.clone(), Kind::Meterline { is_plain: false }),
+            ("meterline-plain", ours, Kind::Meterline { is_plain: true }),
+        ];
+        if let Some(path) = baseline {
+            all.push(("baseline", path.clone(), Kind::Meterline { is_plain: false }));
+            all.push(("baseline-plain", path.clone(), Kind::Meterline { is_plain: true }));
+        }
+        Ok(all.into_iter().map(|(name, path, kind)| Self { name: name.to_owned(), path, kind }).collect())
+    }
+
+    pub(crate) fn is_meterline(&self) -> bool {
+        matches!(self.kind, Kind::Meterline { .. })
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kind == Kind::Meterline { is_plain: true }
+    }
+
+    /// Whether its samples reach the stores.
+    pub(crate) fn stores(&self) -> bool {
+        self.kind != Kind::Null
+    }
+
+    /// Whether it answers while the stores are away.
+    pub(crate) fn can_run_without_stores(&self) -> bool {
+        !matches!(self.kind, Kind::ByHand { .. })
+    }
+
+    /// Starts it with a data directory of its own. With stores its table and topic are made first.
+    pub(crate) fn start(&self, directory: &Path, stores: Option<&Stores>, name: &str) -> Result<Running, String> {
+        if !self.path.exists() {
+            let path = self.path.display();
+            return Err(format!("{path} does not exist: run `cargo build --release --workspace` first"));
+        }
+        fs::create_dir_all(directory).map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
+        match self.kind {
+            Kind::Null => Running::that_prints_its_address(Command::new(&self.path).arg("127.0.0.1:0")),
+            Kind::ByHand { after_sinks } => {
+                let stores = stores.ok_or("the services written by hand need the stores")?;
+                let mut command = Command::new(&self.path);
+                command.args(["--questdb", &stores.questdb, "--table", name]);
+                command.args(["--brokers", &stores.kafka, "--topic", name]);
+                if after_sinks {
+                    command.arg("--after-sinks");
+                }
+                Running::that_prints_its_address(&mut command)
+            }
+            Kind::Meterline { is_plain } => self.start_meterline(directory, stores, name, is_plain),
+        }
+    }
+
+    fn start_meterline(
+        &self,
+        directory: &Path,
+        stores: Option<&Stores>,
+        name: &str,
+        is_plain: bool,
+    ) -> Result<Running, String> {
+        let (webhook, admin) = (free_port()?, free_port()?);
+        let file = directory.join("meterline.toml");
+        let compression = if is_plain { "compression = \"none\"\n" } else { "" };
+        let text = configuration(directory, webhook, admin, stores, name) + compression;
+        fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        let child = Command::new(&self.path)
+            .args(["run", "--config"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{} does not start: {error}", self.path.display()))?;
+        let mut running = Running { child, webhook: loopback(webhook), admin: loopback(admin) };
+        running.wait_until_it_listens()?;
+        Ok(running)
+    }
+}
+
+/// The program of meterline: the given one, or the one beside this program.
+pub(crate) fn path_of_meterline(given: Option<&PathBuf>) -> Result<PathBuf, String> {
+    given.map_or_else(|| beside("meterline"), |path| Ok(path.clone()))
+}
+
+/// A program beside this one.
+fn beside(name: &str) -> Result<PathBuf, String> {
+    let here = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+    Ok(here.with_file_name(name))
+}
+
+/// The configuration of meterline; compression can follow.
+pub(crate) fn configuration(directory: &Path, webhook: u16, admin: u16, stores: Option<&Stores>, name: &str) -> String {
+    let data = directory.join("data");
+    let url = stores.map_or_else(|| format!("http://{AWAY}"), |stores| stores.questdb.clone());
+    let brokers = stores.map_or(AWAY, |stores| &stores.kafka);
+    format!(
+        "data_directory = {data:?}\n[log]\nlevel = \"error\"\n\
+         [webhook]\nlisten = \"127.0.0.1:{webhook}\"\nconnections_max = {CONNECTIONS_MAX}\n\
+         account_connections_max = {CONNECTIONS_MAX}\n\
+         [admin]\nlisten = \"127.0.0.1:{admin}\"\n[journal]\ncap = \"8GiB\"\n\
+         [sink.questdb]\nurl = \"{url}\"\ntable = \"{name}\"\n\
+         [sink.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{name}\"\nmeters_topic = \"\"\n"
+    )
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// A port without a listener.
+pub(crate) fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    listener.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
+}
+
+/// A program that runs; it is killed at the end.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) webhook: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Running {
+    fn that_prints_its_address(command: &mut Command) -> Result<Self, String> {
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("{command:?}: {error}"))?;
+        let mut line = String::new();
+        let output = child.stdout.take().ok_or("its output cannot be read")?;
+        BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
+        let address = line.trim().parse().map_err(|_| format!("{command:?} printed no address but {line:?}"))?;
+        Ok(Self { child, webhook: address, admin: address })
+    }
+
+    fn wait_until_it_listens(&mut self) -> Result<(), String> {
+        let begun = clock::now();
+        let url = format!("http://{}/readyz", self.admin);
+        while !http::get(&url).is_ok_and(|(status, _)| status == 200) {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("meterline ended before it was ready: {status}"));
+            }
+            if begun.elapsed() > START_LIMIT {
+                return Err(format!("meterline was not ready within {START_LIMIT:?}"));
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// CPU time of the process, in user and kernel mode.
+    pub(crate) fn cpu(&self) -> Result<Duration, String> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = fs::read_to_string(&path).map_err(|error| format!("the program ended: {path}: {error}"))?;
+        // The name in brackets may have blanks; user and system time are the fields 14 and 15.
+        let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second()))
+    }
+
+    /// The most memory that the process had, in MiB.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kib.unwrap_or(0.0) / 1_024.0
+    }
+
+    /// Whether both stores have confirmed everything.
+    pub(crate) fn is_delivered(&self) -> Result<bool, String> {
+        let (_, text) = http::get(&format!("http://{}/metrics", self.admin)).map_err(|error| error.to_string())?;
+        let values = |name: &'static str| {
+            let of_name = text
+                .lines()
+                .filter_map(move |line| line.strip_prefix(name))
+                .filter(|rest| rest.starts_with(['{', ' ']));
+            of_name.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).collect::<Vec<_>>()
+        };
+        let end = values("meterline_journal_next_sequence").first().copied().ok_or("no journal in its metrics")?;
+        let sinks = values("meterline_sink_next_sequence");
+        Ok(!sinks.is_empty() && sinks.iter().all(|next| *next >= end))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
