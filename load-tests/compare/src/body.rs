@@ -1,7 +1,7 @@
 //! Bodies of any meters and times, made by copying an encoded reading and replacing its id, its time
 //! and its values, because encoding each body would cost more than the measured server.
 //!
-//! Invariants: the bytes are those of [`Body::new`]; a value is a function of meter, time and
+//! Invariants: [`Body::new`] gives the same bytes; a value is a function of meter, time and
 //! register, a whole number below [`VALUE_MAX`], so that sums of values are exact.
 
 use crate::clock;

@@ -1,9 +1,10 @@
 //! Measures meterline and the services to compare it with, on real servers, and writes the tables. See `--help`.
 //!
-//! The modules: `options` the command line, `load` the scenarios, `program` and `servers` the processes, `measure`
+//! The modules: `options` the command line, `load` the scenarios, `program`, `servers` and `children` the processes, `measure`
 //! one measurement, `check` the stores against the answers, `instructions`, `machine` and `table` the result.
 
 mod check;
+mod children;
 mod instructions;
 mod load;
 mod machine;
@@ -40,6 +41,7 @@ fn run(options: &Options) -> Result<(), String> {
     let programs = chosen_programs(options)?;
     let loads = chosen_loads(options);
     allow_descriptors()?;
+    children::end_with_signals()?;
     let directory = options.data.clone().unwrap_or_else(|| servers::root().join("target/compare"));
     empty(&directory)?;
     fs::create_dir_all(&directory).map_err(|error| format!("cannot create {}: {error}", directory.display()))?;

@@ -15,7 +15,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const POLL: Duration = Duration::from_millis(200);
+/// A look at the metrics takes a millisecond of the program's CPU time.
+const POLL: Duration = Duration::from_millis(250);
 const DELIVERY_LIMIT: Duration = Duration::from_secs(600);
 /// Every meter of a scale check posts once within this time, before the measurement.
 const FIRST_BODIES: Duration = Duration::from_secs(5);
@@ -55,7 +56,7 @@ impl Cell {
     }
 }
 
-/// What all measurements share.
+/// The part that all measurements share.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
     pub(crate) directory: &'a Path,

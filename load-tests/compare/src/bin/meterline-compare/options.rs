@@ -28,7 +28,7 @@ use std::path::PathBuf;
     more rounds."
 )]
 pub(crate) struct Options {
-    /// What is measured; all in this order without one
+    /// Scenarios to measure; all in this order without one
     #[arg(value_enum)]
     pub(crate) scenarios: Vec<Scenario>,
     /// Programs to measure, with commas between them; each scenario has those that make sense in it
@@ -72,7 +72,7 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 }
 
-/// What is measured.
+/// A scenario: a kind of load, and the programs that suit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Scenario {
     /// Closed loop into QuestDB and Kafka: CPU of a sample, memory, latencies, exact stores

@@ -1,5 +1,6 @@
 //! The measured programs: how each starts, and what the kernel says about its process.
 
+use crate::children::Process;
 use crate::servers::Stores;
 use meterline_compare::clock;
 use meterline_load::http;
@@ -7,7 +8,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ enum Kind {
 }
 
 impl Program {
-    /// Every program; those of this tree are beside this program.
+    /// Every program; the programs of this tree are beside this one.
     pub(crate) fn all(meterline: Option<&PathBuf>, baseline: Option<&PathBuf>) -> Result<Vec<Self>, String> {
         let (ours, by_hand) = (path_of_meterline(meterline)?, beside("by-hand")?);
         let mut all = vec![
@@ -103,13 +104,9 @@ impl Program {
         let compression = if is_plain { "compression = \"none\"\n" } else { "" };
         let text = configuration(directory, webhook, admin, stores, name) + compression;
         fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-        let child = Command::new(&self.path)
-            .args(["run", "--config"])
-            .arg(&file)
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("{} does not start: {error}", self.path.display()))?;
-        let mut running = Running { child, webhook: loopback(webhook), admin: loopback(admin) };
+        let process =
+            Process::spawn(Command::new(&self.path).args(["run", "--config"]).arg(&file).stdout(Stdio::null()))?;
+        let mut running = Running { process, webhook: loopback(webhook), admin: loopback(admin) };
         running.wait_until_it_listens()?;
         Ok(running)
     }
@@ -151,29 +148,29 @@ pub(crate) fn free_port() -> Result<u16, String> {
     listener.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }
 
-/// A program that runs; it is killed at the end.
+/// A program that runs.
 #[derive(Debug)]
 pub(crate) struct Running {
-    child: Child,
+    process: Process,
     pub(crate) webhook: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Running {
     fn that_prints_its_address(command: &mut Command) -> Result<Self, String> {
-        let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("{command:?}: {error}"))?;
+        let mut process = Process::spawn(command.stdout(Stdio::piped()))?;
         let mut line = String::new();
-        let output = child.stdout.take().ok_or("its output cannot be read")?;
+        let output = process.0.stdout.take().ok_or("its output cannot be read")?;
         BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
         let address = line.trim().parse().map_err(|_| format!("{command:?} printed no address but {line:?}"))?;
-        Ok(Self { child, webhook: address, admin: address })
+        Ok(Self { process, webhook: address, admin: address })
     }
 
     fn wait_until_it_listens(&mut self) -> Result<(), String> {
         let begun = clock::now();
         let url = format!("http://{}/readyz", self.admin);
         while !http::get(&url).is_ok_and(|(status, _)| status == 200) {
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Ok(Some(status)) = self.process.0.try_wait() {
                 return Err(format!("meterline ended before it was ready: {status}"));
             }
             if begun.elapsed() > START_LIMIT {
@@ -185,12 +182,12 @@ impl Running {
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.process.0.id()
     }
 
     /// CPU time of the process, in user and kernel mode.
     pub(crate) fn cpu(&self) -> Result<Duration, String> {
-        let path = format!("/proc/{}/stat", self.child.id());
+        let path = format!("/proc/{}/stat", self.id());
         let text = fs::read_to_string(&path).map_err(|error| format!("the program ended: {path}: {error}"))?;
         // The name in brackets may have blanks; user and system time are the fields 14 and 15.
         let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
@@ -200,7 +197,7 @@ impl Running {
 
     /// The most memory that the process had, in MiB.
     pub(crate) fn peak_mib(&self) -> f64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let text = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         kib.unwrap_or(0.0) / 1_024.0
@@ -209,23 +206,12 @@ impl Running {
     /// Whether both stores have confirmed everything.
     pub(crate) fn is_delivered(&self) -> Result<bool, String> {
         let (_, text) = http::get(&format!("http://{}/metrics", self.admin)).map_err(|error| error.to_string())?;
-        let values = |name: &'static str| {
-            let of_name = text
-                .lines()
-                .filter_map(move |line| line.strip_prefix(name))
-                .filter(|rest| rest.starts_with(['{', ' ']));
-            of_name.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).collect::<Vec<_>>()
+        let value = |series: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+            line.and_then(|value| value.parse::<f64>().ok()).ok_or_else(|| format!("its metrics have no {series}"))
         };
-        let end = values("meterline_journal_next_sequence").first().copied().ok_or("no journal in its metrics")?;
-        let sinks = values("meterline_sink_next_sequence");
-        Ok(!sinks.is_empty() && sinks.iter().all(|next| *next >= end))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        let end = value("meterline_journal_next_sequence")?;
+        let questdb = value("meterline_sink_next_sequence{sink=\"questdb\"}")?;
+        Ok(questdb >= end && value("meterline_sink_next_sequence{sink=\"kafka\"}")? >= end)
     }
 }

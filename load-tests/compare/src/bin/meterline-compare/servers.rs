@@ -1,5 +1,6 @@
 //! QuestDB and Kafka, started by the scripts of the tests.
 
+use crate::children::Process;
 use crate::program::{configuration, free_port};
 use meterline_compare::clock;
 use meterline_load::http::{self, Http};
@@ -9,20 +10,20 @@ use rdkafka::client::DefaultClientContext;
 use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const START_LIMIT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
 
-/// The servers; they are killed at the end.
+/// The servers.
 #[derive(Debug)]
 pub(crate) struct Stores {
     /// URL.
     pub(crate) questdb: String,
     /// Brokers.
     pub(crate) kafka: String,
-    servers: Vec<Child>,
+    servers: Vec<Process>,
 }
 
 /// The root of the tree.
@@ -50,7 +51,7 @@ impl Stores {
             let both = log.try_clone().map_err(|error| error.to_string())?;
             let mut command = Command::new(scripts.join(format!("{name}.sh")));
             command.arg(directory.join(name)).args(ports).stdin(Stdio::null()).stdout(log).stderr(both);
-            stores.servers.push(command.spawn().map_err(|error| format!("{name} does not start: {error}"))?);
+            stores.servers.push(Process::spawn(&mut command)?);
         }
         stores.wait_until_they_answer(directory)?;
         Ok(stores)
@@ -60,7 +61,7 @@ impl Stores {
         let begun = clock::now();
         let ping = format!("{}/ping", self.questdb);
         while !http::get(&ping).is_ok_and(|(status, _)| status == 204) || TcpStream::connect(&self.kafka).is_err() {
-            let has_ended = self.servers.iter_mut().any(|server| matches!(server.try_wait(), Ok(Some(_))));
+            let has_ended = self.servers.iter_mut().any(|server| matches!(server.0.try_wait(), Ok(Some(_))));
             if has_ended || begun.elapsed() > START_LIMIT {
                 let logs = ["questdb.log", "kafka.log"].map(|name| last_lines(&directory.join(name)));
                 return Err(format!("QuestDB and Kafka do not answer; the ends of their logs:\n{}", logs.concat()));
@@ -122,16 +123,6 @@ impl Stores {
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
         runtime.block_on(admin.delete_topics(&[name], &AdminOptions::new())).map_err(|error| error.to_string())?;
         Ok(())
-    }
-}
-
-impl Drop for Stores {
-    fn drop(&mut self) {
-        for server in &mut self.servers {
-            // It may have ended already; its data is removed.
-            server.kill().ok();
-            server.wait().ok();
-        }
     }
 }
 
