@@ -50,5 +50,6 @@ mod value;
 pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};
 pub use deliver::Kafka;
+pub use encode::Encoder;
 pub use migrate::{MigrateError, migrate};
 pub use value::Format;

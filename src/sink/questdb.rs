@@ -38,7 +38,7 @@ mod view;
 pub use check::check;
 pub use config::{Config, ConfigError, Credentials, ServerUrl, TableName};
 pub use deliver::QuestDb;
-pub use encode::{RefusedRow, RefusedRows};
+pub use encode::{ReadingRows, RefusedRow, RefusedRows, Rows};
 pub use migrate::{MigrateError, migrate};
 pub use schema::PartitionUnit;
 pub use server::Server;

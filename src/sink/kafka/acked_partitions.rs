@@ -27,22 +27,26 @@ impl AckedPartitions {
         Self { partitions: vec![false; partitions.max(1)], since: now }
     }
 
-    /// Whether a message of this key goes to a partition without an acknowledgement.
-    pub(super) fn needs_first_ack(&mut self, key: &str, now: Instant) -> bool {
+    /// Forgets all acknowledgements before the brokers forget the producer. Once a record, because
+    /// reading the clock for every message would cost more than the message's hash.
+    pub(super) fn forget_old(&mut self, now: Instant) {
         if now.saturating_duration_since(self.since) >= REMEMBERED_FOR {
             self.partitions.fill(false);
             self.since = now;
         }
-        !self.partitions[self.partition(key)]
     }
 
-    /// Notes that a message of this key was acknowledged.
-    pub(super) fn add(&mut self, key: &str) {
-        let partition = self.partition(key);
+    /// Whether a partition has no acknowledgement.
+    pub(super) fn needs_first_ack(&self, partition: usize) -> bool {
+        !self.partitions[partition]
+    }
+
+    /// Notes an acknowledgement.
+    pub(super) fn add(&mut self, partition: usize) {
         self.partitions[partition] = true;
     }
 
-    /// The partition by Java's partitioner. The count is the one at the start, so that a
+    /// The partition of a key by Java's partitioner. The count is the one at the start, so that a
     /// topic that gets more partitions moves no meter under a running producer.
     pub(super) fn partition(&self, key: &str) -> usize {
         usize::try_from(murmur2(key.as_bytes()) & 0x7fff_ffff).unwrap_or(0) % self.partitions.len()
@@ -83,9 +87,11 @@ mod tests {
     fn a_partition_needs_a_first_acknowledgement_and_another_after_an_hour() {
         let start = crate::clock::Clock::system().monotonic();
         let mut acked_partitions = AckedPartitions::none_of(1, start);
-        assert!(acked_partitions.needs_first_ack("a", start));
-        acked_partitions.add("a");
-        assert!(!acked_partitions.needs_first_ack("b", start + Duration::from_mins(59)));
-        assert!(acked_partitions.needs_first_ack("b", start + Duration::from_mins(61)));
+        assert!(acked_partitions.needs_first_ack(0));
+        acked_partitions.add(0);
+        acked_partitions.forget_old(start + Duration::from_mins(59));
+        assert!(!acked_partitions.needs_first_ack(0));
+        acked_partitions.forget_old(start + Duration::from_mins(61));
+        assert!(acked_partitions.needs_first_ack(0));
     }
 }

@@ -5,6 +5,7 @@ use super::admin::Admin;
 use super::config::Config;
 use super::context::Context;
 use super::fault;
+use super::in_flight::Target;
 use super::topic::{self, Partition};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
@@ -15,15 +16,6 @@ use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer a metadata request.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The topic of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The topic of readings.
-    Readings,
-    /// The compacted topic of meter descriptions.
-    Meters,
-}
 
 /// A producer whose topic existed at its start.
 pub(super) struct Connection {
@@ -102,6 +94,14 @@ impl Connection {
         match target {
             Target::Readings => Some(&mut self.acked_partitions),
             Target::Meters => self.acked_meter_partitions.as_mut(),
+        }
+    }
+
+    /// Forgets old acknowledgements of both topics, once a record.
+    pub(super) fn forget_old_acks(&mut self, now: Instant) {
+        self.acked_partitions.forget_old(now);
+        if let Some(acked_partitions) = &mut self.acked_meter_partitions {
+            acked_partitions.forget_old(now);
         }
     }
 

@@ -6,7 +6,7 @@
 use super::acked_offsets::{AckedOffsets, ConfirmedState, OffsetRegression};
 use super::client_log::ClientLog;
 use super::config::Config;
-use super::in_flight::{InFlight, Ticket};
+use super::in_flight::{InFlight, Target, Ticket};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use parking_lot::{Mutex, MutexGuard};
@@ -72,8 +72,6 @@ pub(super) struct ConnectionError {
 #[derive(Debug)]
 pub(super) struct Context {
     clock: Clock,
-    /// The topic of readings, whose acknowledged offsets are noted.
-    topic: String,
     log: ClientLog,
     reports: Mutex<Reports>,
 }
@@ -92,8 +90,7 @@ impl Context {
             regression: None,
             events: 0,
         };
-        let (topic, log) = (config.topic.clone(), config.log.clone());
-        Self { clock, topic, log, reports: Mutex::new(reports) }
+        Self { clock, log: config.log.clone(), reports: Mutex::new(reports) }
     }
 
     /// The reports so far.
@@ -111,10 +108,11 @@ impl ProducerContext for Context {
         match result {
             Ok(message) => {
                 let bytes = message.payload_len() + message.key_len();
-                reports.in_flight.acknowledged(ticket, bytes);
+                let target = reports.in_flight.acknowledged(ticket, bytes);
                 reports.acknowledged += 1;
                 reports.connection_error = None;
-                if message.topic() != self.topic {
+                // Only the offsets of the topic of readings are noted.
+                if target == Some(Target::Meters) {
                     return;
                 }
                 let value = message.payload().unwrap_or_default();
@@ -122,9 +120,9 @@ impl ProducerContext for Context {
                     reports.regression.get_or_insert(regression);
                 }
             }
-            Err((error, message)) => {
+            Err((error, _)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-                reports.failed(ticket, code, message.topic() != self.topic);
+                reports.failed(ticket, code);
             }
         }
     }
@@ -137,8 +135,9 @@ impl Reports {
     }
 
     /// Notes a failure; the cause replaces its consequences, in any order of arrival.
-    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode, is_meters_topic: bool) {
+    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode) {
         let sequence = self.in_flight.sequence(ticket);
+        let is_meters_topic = self.in_flight.target(ticket) == Some(Target::Meters);
         let failure = self.failure.get_or_insert(Failure { code, lowest: None, is_meters_topic });
         if failure.is_consequence() && !is_consequence(code) {
             *failure = Failure { code, lowest: None, is_meters_topic };

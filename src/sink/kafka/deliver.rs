@@ -3,11 +3,11 @@
 use super::advertised;
 use super::config::Config;
 use super::confirmed::ConfirmedStates;
-use super::connection::{self, Connection, Target};
+use super::connection::{self, Connection};
 use super::context::{Failure, Reports};
 use super::encode::Encoder;
 use super::fault;
-use super::in_flight::Ticket;
+use super::in_flight::{Target, Ticket};
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, Position, Sequence};
@@ -70,7 +70,7 @@ impl Kafka {
             config: config.clone(),
             meters_config: config.of_meters(),
             clock,
-            encoder: Encoder::new(config.values()),
+            encoder: Encoder::of(config),
             connection: None,
             throttled_until: None,
             counts: Counts::new(name),
@@ -91,9 +91,9 @@ impl Kafka {
         received: UnixNanos,
         ticket: Ticket,
     ) -> Result<(), SinkError> {
+        let Some(connection) = &mut self.connection else { return Err(not_connected()) };
+        let partition = connection.acked_partitions(target).map_or(0, |partitions| partitions.partition(key));
         loop {
-            let Some(connection) = &mut self.connection else { return Err(not_connected()) };
-            let partition = connection.acked_partitions(target).map_or(0, |partitions| partitions.partition(key));
             let Some(connection) = &self.connection else { return Err(not_connected()) };
             let record = BaseRecord::with_opaque_to(self.topic(target), ticket)
                 .key(key)
@@ -105,7 +105,7 @@ impl Kafka {
                     let bytes = key.len() + value.len();
                     connection.producer.context().reports().in_flight.sent(ticket, bytes);
                     self.counts.bytes.increment(bytes as u64);
-                    return self.await_first_ack(target, key);
+                    return self.await_first_ack(target, partition);
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
@@ -120,16 +120,15 @@ impl Kafka {
 
     /// Waits for the acknowledgement if the last message was the producer's first on its
     /// partition.
-    fn await_first_ack(&mut self, target: Target, key: &str) -> Result<(), SinkError> {
-        let now = self.clock.monotonic();
+    fn await_first_ack(&mut self, target: Target, partition: usize) -> Result<(), SinkError> {
         let acked_partitions = self.connection.as_mut().and_then(|connection| connection.acked_partitions(target));
-        if !acked_partitions.is_some_and(|acked_partitions| acked_partitions.needs_first_ack(key, now)) {
+        if !acked_partitions.is_some_and(|acked_partitions| acked_partitions.needs_first_ack(partition)) {
             return Ok(());
         }
         while let Some(connection) = &mut self.connection {
             if connection.producer.context().reports().in_flight.messages() == 0 {
                 if let Some(acked_partitions) = connection.acked_partitions(target) {
-                    acked_partitions.add(key);
+                    acked_partitions.add(partition);
                 }
                 return Ok(());
             }
@@ -289,8 +288,9 @@ impl Sink for Kafka {
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
-        let Some(connection) = &self.connection else { return Err(not_connected()) };
-        let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
+        let Some(connection) = &mut self.connection else { return Err(not_connected()) };
+        connection.forget_old_acks(self.clock.monotonic());
+        let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence, Target::Readings);
         let received = delivery.record.header.received;
         // Taken out of `self`, so that its bytes can be borrowed while `self` sends them.
         let mut encoder = std::mem::take(&mut self.encoder);
@@ -311,7 +311,8 @@ impl Sink for Kafka {
         let Some(config) = &self.meters_config else { return Ok(false) };
         let Some(connection) = &mut self.connection else { return Err(not_connected()) };
         connection.check_meters_topic(config, self.clock.monotonic())?;
-        let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
+        connection.forget_old_acks(self.clock.monotonic());
+        let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence, Target::Meters);
         let values = config.values();
         let mut value = Vec::new();
         for version in delivery.versions() {
@@ -331,14 +332,13 @@ impl Sink for Kafka {
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
-        let is_full = self.is_full();
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         if drain {
             // A timeout is no error: the progress shows the missing acknowledgements.
             connection.producer.flush(FLUSH_TIMEOUT).ok();
-        } else if is_full {
-            connection.producer.poll(POLL_EVERY);
         }
+        // A full queue is no reason to wait here: the pump does, and a poll with a time-out reads
+        // the clock without a pause in its last millisecond.
         connection.serve();
         self.check_reports()?;
         self.look_if_due()?;

@@ -3,6 +3,7 @@
 //! Does not know the values' format. Invariant: samples allocate nothing once the largest
 //! reading has been seen; the message, its values and the buffer are reused.
 
+use super::config::Config;
 use super::value::ValueEncoder;
 use crate::journal::Record;
 use crate::proto::v1;
@@ -14,7 +15,7 @@ const SPARE_VALUES_MAX: usize = 1_024;
 
 /// An encoder of readings, one journal record after the other.
 #[derive(Debug, Default)]
-pub(super) struct Encoder {
+pub struct Encoder {
     values: ValueEncoder,
     message: v1::Reading,
     spare: Vec<v1::Value>,
@@ -22,13 +23,17 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for values of this kind.
-    pub(super) fn new(values: ValueEncoder) -> Self {
+    /// An encoder of the values of the topic of readings.
+    pub fn of(config: &Config) -> Self {
+        Self::new(config.values())
+    }
+
+    fn new(values: ValueEncoder) -> Self {
         Self { values, ..Self::default() }
     }
 
     /// Starts a record: the following readings belong to it.
-    pub(super) fn begin(&mut self, record: &Record<'_>, source: &str) {
+    pub fn begin(&mut self, record: &Record<'_>, source: &str) {
         let message = &mut self.message;
         replace(&mut message.journal, record.journal.0.as_bytes());
         message.source.clear();
@@ -39,11 +44,10 @@ impl Encoder {
 
     /// Passes the encoded parts of a reading to `send`: nearly always one, none without a
     /// deliverable value.
-    pub(super) fn parts<E>(
-        &mut self,
-        reading: &Judged<'_>,
-        mut send: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ///
+    /// # Errors
+    /// An error of `send`.
+    pub fn parts<E>(&mut self, reading: &Judged<'_>, mut send: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let message = &mut self.message;
         replace(&mut message.meter, reading.meter.as_bytes());
         message.time_ns = reading.at.0;

@@ -12,6 +12,15 @@ use std::collections::VecDeque;
 /// A record's slot, as a message carries it to its acknowledgement.
 pub(super) type Ticket = usize;
 
+/// The topic of a record's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The topic of readings.
+    Readings,
+    /// The compacted topic of meter descriptions.
+    Meters,
+}
+
 /// The records in flight, in journal order.
 #[derive(Debug)]
 pub(super) struct InFlight {
@@ -27,6 +36,7 @@ pub(super) struct InFlight {
 #[derive(Debug)]
 struct Slot {
     sequence: Sequence,
+    target: Target,
     outstanding: u32,
 }
 
@@ -37,8 +47,8 @@ impl InFlight {
     }
 
     /// Adds a slot for a record, held open until [`InFlight::close`].
-    pub(super) fn open(&mut self, sequence: Sequence) -> Ticket {
-        self.slots.push_back(Slot { sequence, outstanding: 1 });
+    pub(super) fn open(&mut self, sequence: Sequence, target: Target) -> Ticket {
+        self.slots.push_back(Slot { sequence, target, outstanding: 1 });
         self.front.wrapping_add(self.slots.len() - 1)
     }
 
@@ -51,11 +61,13 @@ impl InFlight {
         }
     }
 
-    /// Notes the acknowledgement of a message of the record.
-    pub(super) fn acknowledged(&mut self, ticket: Ticket, bytes: usize) {
+    /// Notes the acknowledgement of a message of the record. Returns the message's topic.
+    pub(super) fn acknowledged(&mut self, ticket: Ticket, bytes: usize) -> Option<Target> {
+        let target = self.target(ticket);
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes as u64);
         self.release(ticket);
+        target
     }
 
     /// Notes that the client got all messages of the last record.
@@ -81,6 +93,11 @@ impl InFlight {
     /// The record of a ticket that is still in flight.
     pub(super) fn sequence(&self, ticket: Ticket) -> Option<Sequence> {
         self.slots.get(ticket.wrapping_sub(self.front)).map(|slot| slot.sequence)
+    }
+
+    /// The topic of a message that is still in flight.
+    pub(super) fn target(&self, ticket: Ticket) -> Option<Target> {
+        self.slots.get(ticket.wrapping_sub(self.front)).map(|slot| slot.target)
     }
 
     /// Records from the lowest unfinished one up.

@@ -1,4 +1,5 @@
-//! Encodes samples as the rows of one request.
+//! Encodes samples as the rows of one request: most with `plain_rows`, the others with the client
+//! library.
 //!
 //! Does not know the server. Invariants: the bytes are whole rows and nothing else; every
 //! row's bytes and identity can be found by its number, so that one row can be left out
@@ -11,9 +12,12 @@ use crate::deliver::{Delivery, SinkError};
 use crate::journal::{JournalId, Sequence};
 use crate::reading::{Flags, MeterId, Obis, Sample, UnixNanos};
 use crate::wire::Judged;
+use bytes::Bytes;
+use plain_rows::{OBIS_CHARS_MAX, PlainRows, UUID_CHARS, obis_in};
 use questdb::ingress::{Buffer, ColumnName, ProtocolVersion, TableName as IlpTableName, TimestampNanos};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+mod plain_rows;
 
 /// Bytes of one request at most (plus one row); reserved at the start, so that the buffer
 /// never moves.
@@ -24,9 +28,6 @@ const NAME_BYTES_MAX: usize = 127;
 /// Rows of one request that may be refused for their own values. More of them are not a
 /// meter's accident, and block the sink.
 pub(super) const REFUSED_ROWS_MAX: usize = 100;
-/// `255-255:255.255.255*255`
-const OBIS_CHARS_MAX: usize = 23;
-const UUID_CHARS: usize = 36;
 
 /// A row that can never be stored, with the identity that finds it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,17 +71,19 @@ impl Origin {
 
 /// The common part of the rows of one reading.
 #[derive(Debug)]
-pub(super) struct ReadingRows<'a> {
+pub struct ReadingRows<'a> {
     pub(super) origin: Origin,
     meter_text: [u8; UUID_CHARS],
     pub(super) source: &'a str,
     pub(super) received: UnixNanos,
     pub(super) flags: Flags,
+    /// `None` if the client library encodes these rows.
+    plain: Option<PlainRows>,
 }
 
 impl<'a> ReadingRows<'a> {
     /// The common part of the rows of a delivery's reading.
-    pub(super) fn new(delivery: &Delivery<'a>, reading: &Judged<'_>) -> Self {
+    pub fn new(delivery: &Delivery<'a>, reading: &Judged<'_>) -> Self {
         let record = &delivery.record;
         let origin = Origin {
             journal: record.journal,
@@ -96,7 +99,8 @@ impl<'a> ReadingRows<'a> {
     pub(super) fn of(origin: Origin, source: &'a str, received: UnixNanos, flags: Flags) -> Self {
         let mut meter_text = [0; UUID_CHARS];
         origin.meter.uuid().as_hyphenated().encode_lower(&mut meter_text);
-        Self { origin, meter_text, source, received, flags }
+        let plain = PlainRows::of(source, &meter_text, received, flags, origin.at);
+        Self { origin, meter_text, source, received, flags, plain }
     }
 
     fn meter(&self) -> &str {
@@ -116,10 +120,14 @@ struct Row {
 
 /// The rows of the next request.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub struct Rows {
     table: TableName,
+    /// The begin of every plain row: the table, and the column that comes first.
+    row_begin: Vec<u8>,
     rows_max: usize,
-    buffer: Buffer,
+    bytes: Vec<u8>,
+    /// For one row that is not plain.
+    library: Buffer,
     rows: Vec<Row>,
     origins: Vec<Origin>,
     refused: Vec<RefusedRow>,
@@ -128,15 +136,13 @@ pub(super) struct Rows {
 
 impl Rows {
     /// An empty request of at most `rows_max` rows into `table`.
-    pub(super) fn new(table: TableName, rows_max: usize) -> Self {
+    pub fn new(table: TableName, rows_max: usize) -> Self {
         Self {
+            row_begin: format!("{table},obis=").into_bytes(),
             table,
             rows_max: rows_max.max(1),
-            buffer: Buffer::with_init_capacity_and_max_name_len(
-                ProtocolVersion::V2,
-                REQUEST_BYTES_MAX + ROW_BYTES_USUAL,
-                NAME_BYTES_MAX,
-            ),
+            bytes: Vec::with_capacity(REQUEST_BYTES_MAX + ROW_BYTES_USUAL),
+            library: Buffer::with_max_name_len(ProtocolVersion::V2, NAME_BYTES_MAX),
             rows: Vec::new(),
             origins: Vec::new(),
             refused: Vec::new(),
@@ -145,7 +151,7 @@ impl Rows {
     }
 
     /// Adds the row of one sample. One that cannot be encoded goes to [`Rows::refused`].
-    pub(super) fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
+    pub fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
         let sequence = reading.origin.sequence;
         self.first = Some(self.first.map_or(sequence, |first| first.min(sequence)));
         match self.encode(reading, sample) {
@@ -154,7 +160,7 @@ impl Rows {
                     self.origins.push(reading.origin);
                 }
                 let origin = self.origins.len() - 1;
-                self.rows.push(Row { end: self.buffer.len(), origin, obis: sample.obis });
+                self.rows.push(Row { end: self.bytes.len(), origin, obis: sample.obis });
             }
             Err(error) => self.refused.push(reading.origin.refused(sample.obis, error.msg())),
         }
@@ -163,17 +169,16 @@ impl Rows {
     /// Encodes a row that is pushed later, so that a panic of the encoder is blamed on the
     /// right record.
     pub(super) fn check_encodes(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
-        let end = self.buffer.len();
+        let end = self.bytes.len();
         // A refusal is reported when the row is pushed.
-        if self.encode(reading, sample).is_ok() && self.buffer.len() > end {
-            self.buffer.rewind_to_marker().ok();
-        }
+        self.encode(reading, sample).ok();
+        self.bytes.truncate(end);
     }
 
     /// Whether the request should be sent before another row is pushed.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.rows.len() >= self.rows_max
-            || self.buffer.len() >= REQUEST_BYTES_MAX
+            || self.bytes.len() >= REQUEST_BYTES_MAX
             || self.refused.len() > REFUSED_ROWS_MAX
     }
 
@@ -192,21 +197,30 @@ impl Rows {
         &self.refused
     }
 
-    /// The body of the request without the rows of these numbers (from 0).
-    pub(super) fn body_without(&self, left_out: &BTreeSet<usize>) -> Cow<'_, [u8]> {
-        let bytes = self.buffer.as_bytes();
+    /// Takes the body out, to send it without a copy. [`Rows::put_back`] must follow.
+    pub fn take_body(&mut self) -> Bytes {
+        std::mem::take(&mut self.bytes).into()
+    }
+
+    /// Puts the body back: its memory, or a copy where a connection still has it.
+    pub fn put_back(&mut self, body: Bytes) {
+        self.bytes = body.into();
+    }
+
+    /// The same body without the rows of these numbers (from 0).
+    pub(super) fn body_without(&self, body: &Bytes, left_out: &BTreeSet<usize>) -> Bytes {
         if left_out.is_empty() {
-            return Cow::Borrowed(bytes);
+            return body.clone();
         }
-        let mut body = Vec::with_capacity(bytes.len());
+        let mut rest = Vec::with_capacity(body.len());
         let mut start = 0;
         for (number, row) in self.rows.iter().enumerate() {
             if !left_out.contains(&number) {
-                body.extend_from_slice(&bytes[start..row.end]);
+                rest.extend_from_slice(&body[start..row.end]);
             }
             start = row.end;
         }
-        Cow::Owned(body)
+        rest.into()
     }
 
     /// The number of the row on `line` (from 1) of the body without some rows.
@@ -221,34 +235,39 @@ impl Rows {
     }
 
     /// Empties it; its memory stays for the next request.
-    pub(super) fn clear(&mut self) {
-        self.buffer.clear();
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.reserve(REQUEST_BYTES_MAX + ROW_BYTES_USUAL);
         self.rows.clear();
         self.origins.clear();
         self.refused.clear();
         self.first = None;
     }
 
-    /// Writes a row, or leaves the buffer unchanged: a half-written row would break every
-    /// later call.
+    /// Writes a row, or nothing.
     fn encode(&mut self, reading: &ReadingRows<'_>, sample: Sample) -> questdb::Result<()> {
         #[cfg(feature = "test-faults")]
         crate::faults::panic_at("poison-questdb", sample.value);
-        self.buffer.set_marker()?;
-        let written = write_row(&mut self.buffer, &self.table, reading, sample);
-        if written.is_err() {
-            self.buffer.rewind_to_marker()?;
+        if let Some(plain) = &reading.plain {
+            plain.write(&self.row_begin, sample, &mut self.bytes);
+            return Ok(());
         }
-        written
+        // A half-written row of an error before would break every later call.
+        self.library.clear();
+        write_row(&mut self.library, &self.table, reading, sample)?;
+        self.bytes.extend_from_slice(self.library.as_bytes());
+        Ok(())
     }
 }
 
-/// Writes symbols first, as ILP requires. The names are constants and valid.
+/// Writes a row with the client library, symbols first, as ILP requires. The names are constants
+/// and valid.
 fn write_row(buffer: &mut Buffer, table: &TableName, reading: &ReadingRows<'_>, sample: Sample) -> questdb::Result<()> {
     let mut obis_text = [0; OBIS_CHARS_MAX];
+    let obis = std::str::from_utf8(obis_in(&mut obis_text, sample.obis)).unwrap_or_default();
     buffer
         .table(IlpTableName::new_unchecked(table.as_str()))?
-        .symbol(ColumnName::new_unchecked("obis"), obis_in(&mut obis_text, sample.obis))?
+        .symbol(ColumnName::new_unchecked("obis"), obis)?
         .symbol(ColumnName::new_unchecked("source"), reading.source)?
         .column_str(ColumnName::new_unchecked("meter"), reading.meter())?
         .column_f64(ColumnName::new_unchecked("value"), sample.value)?
@@ -258,26 +277,6 @@ fn write_row(buffer: &mut Buffer, table: &TableName, reading: &ReadingRows<'_>, 
         buffer.column_i64(ColumnName::new_unchecked("flags"), i64::from(reading.flags.bits()))?;
     }
     buffer.at(TimestampNanos::new(reading.origin.at.0))
-}
-
-/// The full code, `A-B:C.D.E*F`, written without the formatting machinery, because this
-/// runs for every sample.
-fn obis_in(text: &mut [u8; OBIS_CHARS_MAX], obis: Obis) -> &str {
-    const SEPARATORS: [u8; 6] = *b"-:..*\0";
-    let mut length = 0;
-    for (byte, separator) in obis.0.into_iter().zip(SEPARATORS) {
-        for (divisor, from) in [(100, 100), (10, 10), (1, 0)] {
-            if byte >= from {
-                text[length] = b'0' + byte / divisor % 10;
-                length += 1;
-            }
-        }
-        if separator != 0 {
-            text[length] = separator;
-            length += 1;
-        }
-    }
-    std::str::from_utf8(&text[..length]).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -63,20 +63,20 @@ impl HeldRows {
         Self { rows_max: rows_max.max(1), ..Self::default() }
     }
 
-    /// Whether a row measured `at`, in a record received at `received`, must be held.
-    pub(super) fn is_late(&self, at: UnixNanos, received: UnixNanos, unit: PartitionUnit) -> bool {
-        at.0 < late_before(received, unit) || self.late_before.is_some_and(|before| at.0 < before)
+    /// Whether a row measured `at`, of a record with this [`late_before`], must be held.
+    pub(super) fn is_late(&self, at: UnixNanos, late_before: i64) -> bool {
+        at.0 < late_before || self.late_before.is_some_and(|before| at.0 < before)
     }
 
-    /// Holds a row.
-    pub(super) fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample, unit: PartitionUnit) {
+    /// Holds a row of a record with this [`late_before`].
+    pub(super) fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample, late_before: i64) {
         let source = self.source(reading.source);
         let kept = Reading { origin: reading.origin, source, received: reading.received, flags: reading.flags };
         if self.readings.last() != Some(&kept) {
             self.readings.push(kept);
         }
         self.rows.push(Row { reading: self.readings.len() - 1, sample });
-        self.late_before = self.late_before.max(Some(late_before(reading.received, unit)));
+        self.late_before = self.late_before.max(Some(late_before));
         self.first = Some(self.first.map_or(reading.origin.sequence, |first| first.min(reading.origin.sequence)));
     }
 
@@ -139,7 +139,7 @@ impl HeldRows {
 }
 
 /// The time before which rows are late in a record received at `received`.
-fn late_before(received: UnixNanos, unit: PartitionUnit) -> i64 {
+pub(super) fn late_before(received: UnixNanos, unit: PartitionUnit) -> i64 {
     received.0.saturating_sub(LATE_AFTER_NS).max(unit.start_of(received))
 }
 

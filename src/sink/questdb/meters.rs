@@ -39,7 +39,7 @@ impl MetersTable {
         schema::check_ready(server, &schema::METERS)?;
         let before = table_state(server)?;
         let rows = rows(server.table(), versions).map_err(|error| self.refused(error.msg()))?;
-        server.write(&rows).map_err(|fault| match fault {
+        server.write(rows.into()).map_err(|fault| match fault {
             Fault::Sink(error) => error,
             Fault::Row { reason, .. } => self.refused(&reason),
         })?;

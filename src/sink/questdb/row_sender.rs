@@ -15,13 +15,14 @@ use super::config::Config;
 use super::confirm::{RowKind, TableState, Unconfirmed};
 use super::encode::{REFUSED_ROWS_MAX, ReadingRows, RefusedRow, RefusedRows, Rows};
 use super::fault::Fault;
-use super::held_rows::HeldRows;
+use super::held_rows::{HeldRows, late_before};
 use super::schema::PartitionUnit;
 use super::server::Server;
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, SinkError};
 use crate::journal::Sequence;
 use crate::reading::Sample;
+use bytes::Bytes;
 use metrics::{Counter, Gauge};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -81,8 +82,9 @@ impl RowSender {
         for reading in delivery.readings() {
             readings += 1;
             let rows_of_it = ReadingRows::new(delivery, &reading);
+            let late_before = late_before(rows_of_it.received, self.unit);
             for sample in reading.samples() {
-                self.push(server, &rows_of_it, sample)?;
+                self.push(server, &rows_of_it, sample, late_before)?;
             }
         }
         if self.rows.first().is_some() && self.due.is_none() {
@@ -95,11 +97,17 @@ impl RowSender {
     }
 
     /// Adds a live or late row, and sends full requests.
-    fn push(&mut self, server: &Server, rows_of_it: &ReadingRows<'_>, sample: Sample) -> Result<(), SinkError> {
-        if self.held.is_late(rows_of_it.origin.at, rows_of_it.received, self.unit) {
+    fn push(
+        &mut self,
+        server: &Server,
+        rows_of_it: &ReadingRows<'_>,
+        sample: Sample,
+        late_before: i64,
+    ) -> Result<(), SinkError> {
+        if self.held.is_late(rows_of_it.origin.at, late_before) {
             self.count.late_rows.increment(1);
             self.rows.check_encodes(rows_of_it, sample);
-            self.held.push(rows_of_it, sample, self.unit);
+            self.held.push(rows_of_it, sample, late_before);
         } else {
             self.rows.push(rows_of_it, sample);
         }
@@ -205,7 +213,10 @@ impl RowSender {
     fn send(&mut self, server: &Server, kind: RowKind) -> Result<(), SinkError> {
         let Some(first) = self.rows.first() else { return Ok(()) };
         let mut refused = self.rows.refused().to_vec();
-        let left_out = self.post(server, &mut refused)?;
+        let body = self.rows.take_body();
+        let posted = self.post(server, &body, &mut refused);
+        self.rows.put_back(body);
+        let left_out = posted?;
         let sent = self.rows.len() - left_out.len();
         self.count.rows.increment(sent as u64);
         self.keep(refused)?;
@@ -219,7 +230,7 @@ impl RowSender {
 
     /// Posts the rows until the server accepts the rest. Returns the numbers of the rows left
     /// out.
-    fn post(&self, server: &Server, refused: &mut Vec<RefusedRow>) -> Result<BTreeSet<usize>, SinkError> {
+    fn post(&self, server: &Server, body: &Bytes, refused: &mut Vec<RefusedRow>) -> Result<BTreeSet<usize>, SinkError> {
         let mut left_out = BTreeSet::new();
         loop {
             if refused.len() > REFUSED_ROWS_MAX {
@@ -228,10 +239,10 @@ impl RowSender {
             if left_out.len() == self.rows.len() {
                 return Ok(left_out);
             }
-            let body = self.rows.body_without(&left_out);
+            let body = self.rows.body_without(body, &left_out);
             self.count.requests.increment(1);
             self.count.bytes.increment(body.len() as u64);
-            match server.write(&body) {
+            match server.write(body) {
                 Ok(()) => return Ok(left_out),
                 Err(Fault::Sink(error)) => return Err(error),
                 Err(Fault::Row { line, reason }) => {

@@ -101,9 +101,9 @@ impl Server {
     }
 
     /// Sends rows: all of them are in the table's log afterwards, or none.
-    pub(super) fn write(&self, rows: &[u8]) -> Result<(), Fault> {
+    pub(super) fn write(&self, rows: Bytes) -> Result<(), Fault> {
         let request = hyper::Request::post(format!("{}/write?precision=n", self.url));
-        let answer = self.send(request, Bytes::copy_from_slice(rows))?;
+        let answer = self.send(request, rows)?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());

@@ -19,12 +19,27 @@ fn nothing_is_safe_beyond_the_lowest_record_that_waits() {
 #[test]
 fn a_record_is_not_safe_while_it_is_being_taken() {
     let mut in_flight = InFlight::from(Sequence(5));
-    let ticket = in_flight.open(Sequence(5));
+    let ticket = in_flight.open(Sequence(5), Target::Readings);
     in_flight.sent(ticket, BYTES);
     in_flight.acknowledged(ticket, BYTES);
     assert_eq!(in_flight.next_unsafe(), Sequence(5));
     in_flight.close();
     assert_eq!(in_flight.next_unsafe(), Sequence(6));
+}
+
+#[test]
+fn an_acknowledgement_names_the_topic_of_its_record() {
+    let mut in_flight = InFlight::from(Sequence(5));
+    let tickets = [Target::Readings, Target::Meters].map(|target| {
+        let ticket = in_flight.open(Sequence(5), target);
+        in_flight.sent(ticket, BYTES);
+        in_flight.close();
+        ticket
+    });
+    assert_eq!(tickets.map(|ticket| in_flight.target(ticket)), [Some(Target::Readings), Some(Target::Meters)]);
+    assert_eq!(in_flight.acknowledged(tickets[1], BYTES), Some(Target::Meters));
+    assert_eq!(in_flight.acknowledged(tickets[0], BYTES), Some(Target::Readings));
+    assert_eq!(tickets.map(|ticket| in_flight.target(ticket)), [None, None]);
 }
 
 #[test]
@@ -38,7 +53,7 @@ fn records_without_messages_take_no_room_behind_a_stuck_one() {
 }
 
 fn take(in_flight: &mut InFlight, sequence: u64, messages: usize) -> Ticket {
-    let ticket = in_flight.open(Sequence(sequence));
+    let ticket = in_flight.open(Sequence(sequence), Target::Readings);
     for _ in 0..messages {
         in_flight.sent(ticket, BYTES);
     }

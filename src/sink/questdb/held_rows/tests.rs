@@ -29,7 +29,7 @@ fn sample(code: u8, value: f64) -> Sample {
 #[test]
 fn late_is_ten_minutes_old_or_of_an_earlier_partition_and_never_the_future() {
     let held = HeldRows::new(10);
-    let is_late = |at: i64, received: i64, unit| held.is_late(UnixNanos(at), UnixNanos(received), unit);
+    let is_late = |at: i64, received: i64, unit| held.is_late(UnixNanos(at), late_before(UnixNanos(received), unit));
     let received = NOON + 30 * 60 * SECOND;
     for (before, wanted) in [(0, false), (600 * SECOND, false), (600 * SECOND + 1, true), (-30 * HOUR, false)] {
         assert_eq!(is_late(received - before, received, PartitionUnit::Hour), wanted, "{before}");
@@ -46,7 +46,7 @@ fn late_is_ten_minutes_old_or_of_an_earlier_partition_and_never_the_future() {
 fn rows_stand_by_time_and_of_equal_keys_the_later_stays() {
     let mut held = HeldRows::new(10);
     for (sequence, at, code, value) in [(5, 20, 1, 1.0), (5, 20, 2, 2.0), (6, 10, 1, 3.0), (7, 20, 1, 4.0)] {
-        held.push(&reading(sequence, at, NOON), sample(code, value), PartitionUnit::Day);
+        held.push(&reading(sequence, at, NOON), sample(code, value), late_before(UnixNanos(NOON), PartitionUnit::Day));
     }
     assert_eq!((held.first(), held.len()), (Some(Sequence(5)), 4));
     held.sort();
@@ -59,9 +59,9 @@ fn rows_stand_by_time_and_of_equal_keys_the_later_stays() {
 #[test]
 fn full_at_its_rows() {
     let mut held = HeldRows::new(2);
-    held.push(&reading(1, 1, NOON), sample(1, 1.0), PartitionUnit::Day);
+    held.push(&reading(1, 1, NOON), sample(1, 1.0), late_before(UnixNanos(NOON), PartitionUnit::Day));
     assert!(!held.is_full());
-    held.push(&reading(2, 2, NOON), sample(1, 1.0), PartitionUnit::Day);
+    held.push(&reading(2, 2, NOON), sample(1, 1.0), late_before(UnixNanos(NOON), PartitionUnit::Day));
     assert!(held.is_full());
 }
 
@@ -110,8 +110,9 @@ impl Small {
         let Some(record) = records.get(self.next) else { return };
         let value = f64::from(u32::try_from(self.next).unwrap());
         let rows = reading(u64::try_from(self.next).unwrap(), record.at, record.received);
-        if self.held.is_late(UnixNanos(record.at), UnixNanos(record.received), PartitionUnit::Hour) {
-            self.held.push(&rows, sample(1, value), PartitionUnit::Hour);
+        let late_before = late_before(UnixNanos(record.received), PartitionUnit::Hour);
+        if self.held.is_late(UnixNanos(record.at), late_before) {
+            self.held.push(&rows, sample(1, value), late_before);
         } else {
             self.live.push((record.at, value));
         }
