@@ -42,6 +42,9 @@ async fn a_password_gives_a_session_until_the_logout() {
     assert!(cookie.ends_with("; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict"), "{cookie}");
     let with_cookie = headers(&[("cookie", &format!("a=b; {}", cookie.split(';').next().unwrap()))]);
     assert_eq!(access.decide(&with_cookie, PEER).await, Decision::Allowed);
+    let session = cookie.split(['=', ';']).nth(1).unwrap();
+    let other = headers(&[("cookie", &format!("another-program={session}"))]);
+    assert_eq!(access.decide(&other, PEER).await, Decision::LoginNeeded, "the cookie of another name");
     let removed = access.log_out(&with_cookie).unwrap();
     assert!(removed.to_str().unwrap().contains("=; Path=/; Max-Age=0"), "{removed:?}");
     assert_eq!(access.decide(&with_cookie, PEER).await, Decision::LoginNeeded);
@@ -73,6 +76,31 @@ async fn after_many_passwords_the_right_one_waits_like_a_wrong_one_and_no_other_
     assert!(answered > 0, "a mistake is answered at once");
     assert!(waits("wrong", PEER) && waits("hunter22", PEER), "the speed of an answer says nothing");
     assert!(!waits("hunter22", IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 8))));
+}
+
+#[tokio::test]
+async fn after_many_wrong_tokens_a_wrong_one_waits_and_the_right_one_does_not() {
+    let access = access(None, Some("a-token-of-programs"), &AdminTransport::Loopback);
+    let waits = |token: &str| {
+        let sent = headers(&[("authorization", &format!("Bearer {token}"))]);
+        let mut decision = Box::pin(access.decide(&sent, PEER));
+        decision.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    };
+    assert!((0..1000).any(|_| waits("wrong")), "a guesser is slowed down");
+    assert!(!waits("a-token-of-programs"));
+}
+
+#[tokio::test]
+async fn behind_a_proxy_a_client_that_guesses_does_not_slow_down_another() {
+    let proxy = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3));
+    let access = access(Some("hunter22"), None, &AdminTransport::BehindProxy(networks(&["10.1.2.3/32"])));
+    let waits = |client: &str| {
+        let forwarded = headers(&[("x-forwarded-for", client)]);
+        let mut login = Box::pin(access.log_in("wrong", &forwarded, proxy));
+        login.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    };
+    assert!((0..1000).any(|_| waits("203.0.113.7")));
+    assert!(!waits("203.0.113.8"), "another client of the same proxy");
 }
 
 #[test]

@@ -204,6 +204,11 @@ fn a_source_is_silent_by_its_own_interval() {
         status.sources.push(source("acme", "json", SourceState::Failing, Some("refused")));
     });
     assert_eq!(failing.kind, Kind::SourceFailing, "that it fails says more than that it is silent");
+    let waiting = only(|status| {
+        status.ingest.push(never.clone());
+        status.sources.push(source("acme", "json", SourceState::Waiting, None));
+    });
+    assert_eq!(waiting.kind, Kind::SourceNotRun, "so does that it has not run");
 }
 
 #[test]
@@ -245,6 +250,13 @@ fn a_sink_is_named_with_its_reason_and_what_waits() {
     assert_eq!(entry.effect, "Nothing is lost, and nothing is waiting.");
     let entry = only(|status| (status.sinks[0].lag_seconds, status.sinks[0].lag_records) = (7500.0, 9));
     assert_eq!((entry.kind, entry.sentence.as_str()), (Kind::SinkBehind, "sqlite takes data, but is 2h 5m behind."));
+    let entry = only(|status| {
+        (status.sinks[0].lag_seconds, status.sinks[0].lag_records) = (7500.0, 9);
+        status.sinks[0].replaying_until = Some(44);
+    });
+    assert_eq!(entry.sentence, "sqlite repeats records up to 44 and is 2h 5m behind.");
+    let both = found(|status| status.sinks[1].warnings = ["one", "another"].map(str::to_owned).into());
+    assert_eq!(both.iter().map(|entry| entry.kind).collect::<Vec<_>>(), [Kind::SinkWarning; 2]);
     let entry = only(|status| status.sinks[1].warnings.push("its view is not valid".to_owned()));
     assert_eq!(entry.kind, Kind::SinkWarning);
     assert!(entry.sentence.contains("its view is not valid"), "{}", entry.sentence);
@@ -260,6 +272,16 @@ fn records_that_a_sink_will_never_get_are_named_with_their_cause() {
     });
     assert_eq!((entry.kind, entry.level, entry.since.as_deref()), (Kind::RecordsLost, Level::Fault, Some("then")));
     assert_eq!(entry.sentence, "kafka will never get 7 records: the journal was full before the sink had them.");
+    let entry = only(|status| {
+        let gap = |sink: &str, records, reason| {
+            let (sink, at) = (sink.to_owned(), "then".to_owned());
+            GapStatus { sink, from_sequence: 1, until_sequence: 8, records, at, reason }
+        };
+        status.journal.gaps_last_day = vec!["kafka".to_owned()];
+        status.journal.gaps =
+            vec![gap("kafka", 2, "repair"), gap("sqlite", 50, "retention"), gap("kafka", 7, "retention")];
+    });
+    assert_eq!(entry.sentence, "kafka will never get 9 records: a repair of the journal could not read them.");
 }
 
 #[test]
@@ -304,6 +326,17 @@ fn open_gaps_and_dead_letters_are_counted_by_meter_and_kind() {
         (Kind::GapsOpen, Some("then"), "meterline gaps")
     );
     assert_eq!(entry.sentence, "2 gaps are open in the readings of Heat pump, m-1: 4 quarter-hours are missing.");
+    let named = |gaps_open, names: &[&str]| {
+        let entry = only(|status| {
+            (status.missing.gaps_open, status.missing.quarter_hours) = (gaps_open, 9);
+            status.missing.newest = names.iter().map(|name| gap(Some(name), "open")).collect();
+        });
+        let (_, rest) = entry.sentence.split_once("readings of ").unwrap();
+        rest.split_once(':').unwrap().0.to_owned()
+    };
+    assert_eq!(named(5, &["A", "B"]), "A, B, others", "not all gaps are in the list");
+    assert_eq!(named(4, &["A", "B", "C", "D"]), "A, B, C, others");
+    assert_eq!(named(3, &["A", "B", "C"]), "A, B, C");
     let entry = only(|status| (status.missing.readings_untracked, status.missing.meters_max) = (5, 9));
     assert_eq!((entry.kind, entry.times), (Kind::MetersUntracked, Some(5)));
     let letters = |count| found(|status| status.dead_letters.open = [("set-aside".to_owned(), count)].into());
@@ -311,6 +344,7 @@ fn open_gaps_and_dead_letters_are_counted_by_meter_and_kind() {
     let entry = &letters(3)[0];
     assert_eq!(entry.kind, Kind::DeadLetters);
     assert_eq!(entry.sentence, "3 dead letters of data that could not be delivered: 3 set-aside.");
+    assert!(letters(1)[0].sentence.starts_with("1 dead letter of data"));
 }
 
 #[test]
@@ -329,6 +363,11 @@ fn the_worst_come_first_and_what_is_not_shown_is_counted() {
     assert_eq!((list.count, list.entries.len()), (4 + 10_000 + 300, SHOWN_MAX));
     assert_eq!((list.level, list.summary.as_str()), (Level::Fault, "10304 things need you"));
     assert_eq!(list.entries[0].kind, Kind::DataRefused);
+    // The one that has failed for longest is shown, wherever it is configured.
+    let mut oldest = (*source("oldest", "json", SourceState::Failing, Some("gone"))).clone();
+    oldest.since = UnixNanos(HOUR);
+    status.sources.push(Arc::new(oldest));
+    assert!(troubles(&status).entries.iter().any(|entry| entry.part == "oldest"));
 }
 
 #[test]

@@ -44,6 +44,11 @@ fn texts(value: &Value) -> Vec<&str> {
     value.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
 }
 
+/// The number of running sources of this name.
+fn tasks(service: &Service, name: &str) -> usize {
+    service.status()["sources"].as_array().unwrap().iter().filter(|source| source["name"] == name).count()
+}
+
 /// The newest time of measurement of a source, as the alerts see it.
 fn newest(service: &Service, source: &str) -> f64 {
     service.metric(&format!("meterline_last_reading_timestamp_seconds{{source=\"{source}\"}}"))
@@ -105,7 +110,7 @@ fn sighup_takes_accounts_credentials_sources_and_the_log_level_and_leaves_the_re
         wait::until(&format!("{name} runs"), LIMIT, || state(&service, name) == "running");
     }
     assert_eq!(service.source("kept", "json")["since"], since, "it was not interrupted");
-    assert_eq!(service.source("removed", "json"), Value::Null);
+    assert_eq!(["removed", "changed"].map(|name| tasks(&service, name)), [0, 1], "the earlier ones have ended");
     // One that is gone would be called silent an hour later.
     let status = service.status();
     let mut named: Vec<_> =
@@ -157,6 +162,81 @@ fn a_removed_source_raises_no_alert_on_old_readings_and_is_watched_again_when_it
 }
 
 #[test]
+fn the_first_and_the_last_account_need_a_restart_and_the_webhook_goes_on_until_then() {
+    let mut service = Setup::default().start();
+    let file = service.configuration_file();
+    let with_account = std::fs::read_to_string(&file).unwrap();
+    let (device, _) = device();
+    let (before, rest) = with_account.split_once("[[webhook.account]]").unwrap();
+    let without = [before, "[admin]", rest.split_once("[admin]").unwrap().1, &table("a", &device, "1s")].concat();
+    std::fs::write(&file, &without).unwrap();
+    let (code, answer) = reload(&service, &[]);
+    let (applied, restart) = (texts(&answer["applied"]), texts(&answer["restart"]));
+    assert_eq!((code, applied, restart), (Some(0), vec!["added [[json]] a"], vec!["webhook.account"]), "{answer}");
+    assert_eq!(post(&service.target()), 200, "it goes on until the restart");
+    assert!(service.stop().success());
+    service.start_again();
+    assert!(Connection::new(&service.target()).post(&[]).is_err(), "nothing listens any more");
+    std::fs::write(&file, with_account).unwrap();
+    let answer = reload(&service, &[]).1;
+    assert_eq!(texts(&answer["restart"]), ["webhook.account"], "{answer}");
+    assert!(service.stop().success());
+    service.start_again();
+    assert_eq!(post(&service.target()), 200);
+}
+
+#[cfg(feature = "test-faults")]
+#[test]
+fn a_service_that_stops_takes_no_other_configuration() {
+    let mut service = Setup { options: &["--stop-within", "60s"], ..Setup::default() }.start();
+    service.restart_with("stop-hangs");
+    let (device, requests) = device();
+    service.append_configuration(&table("late", &device, "1s"));
+    service.process().terminate();
+    wait::until("the webhook has stopped", LIMIT, || Connection::new(&service.target()).post(&[]).is_err());
+    let (code, answer) = reload(&service, &[]);
+    assert_eq!((code, texts(&answer["faults"])), (Some(3), vec!["the service is stopping"]), "{answer}");
+    assert_eq!(requests.load(Ordering::SeqCst), 0);
+    service.kill();
+}
+
+#[test]
+fn a_disk_that_refuses_the_name_of_a_new_source_leaves_everything_as_it_was() {
+    let service = Setup::default().start();
+    let (device, requests) = device();
+    let blocked = service.data_directory().join("journal/sources.new");
+    std::fs::create_dir(&blocked).unwrap();
+    service.append_configuration(&format!("{}[log]\nlevel = \"debug\"\n", table("a", &device, "1s")));
+    let (code, answer) = reload(&service, &[]);
+    assert_eq!((code, texts(&answer["faults"]).len(), service.metric(CURRENT)), (Some(3), 1, 0.0), "{answer}");
+    assert_eq!((service.source("a", "json"), requests.load(Ordering::SeqCst)), (Value::Null, 0));
+    assert_eq!(post(&service.target()), 200);
+    assert!(!service.log().contains("DEBUG"), "{}", service.log());
+    std::fs::remove_dir(blocked).unwrap();
+    let (code, answer) = reload(&service, &[]);
+    assert_eq!((code, texts(&answer["applied"])), (Some(0), vec!["changed log.level", "added [[json]] a"]), "{answer}");
+    wait::until("the source runs", LIMIT, || service.source("a", "json")["state"] == "running");
+}
+
+#[test]
+fn an_account_takes_its_changed_limits_at_a_reload() {
+    let service = Setup { account: "accept_age = \"400d\"", ..Setup::default() }.start();
+    let old = two_hours_old();
+    service.post_all(&[old.clone()]);
+    service.reconfigure("accept_age = \"400d\"", "accept_age = \"1h\"");
+    assert_eq!(texts(&reload(&service, &[]).1["applied"]), ["changed [[webhook.account]] acme"]);
+    service.post_all(&[old]);
+    wait::until("one is set aside", LIMIT, || service.text_of(&["dead-letters", "list"]).contains("time_too_old"));
+    assert_eq!(service.metric("meterline_samples_set_aside_total{source=\"acme\",reason=\"time_too_old\"}"), 1.0);
+}
+
+/// One sample that was measured two hours ago.
+fn two_hours_old() -> Body {
+    let time_ns = (now_ns() / 100 * 100) - 2 * 3_600_000_000_000;
+    Body::new(0, vec![Reading { meter: [7; 16], time_ns, values: vec![([1, 0, 1, 8, 0, 255], 1.0)] }])
+}
+
+#[test]
 fn a_letter_of_a_removed_account_is_resubmitted_and_its_source_is_not_called_silent() {
     let service = Setup::default().start();
     let file = service.configuration_file();
@@ -167,10 +247,7 @@ fn a_letter_of_a_removed_account_is_resubmitted_and_its_source_is_not_called_sil
          password_file = {password:?}\naccept_age = \"1h\"\n"
     ));
     assert_eq!(reload(&service, &[]).0, Some(0));
-    let time_ns = (now_ns() / 100 * 100) - 2 * 3_600_000_000_000;
-    let reading = Reading { meter: [7; 16], time_ns, values: vec![([1, 0, 1, 8, 0, 255], 1.0)] };
-    let old = Body::new(0, vec![reading]);
-    assert_eq!(Connection::new(&service.target_of("narrow")).post(&old.bytes).unwrap().status, 200);
+    assert_eq!(Connection::new(&service.target_of("narrow")).post(&two_hours_old().bytes).unwrap().status, 200);
     wait::until("it is set aside", LIMIT, || service.text_of(&["dead-letters", "list"]).contains("set-aside"));
     std::fs::write(&file, base).unwrap();
     assert_eq!(reload(&service, &[]).0, Some(0));

@@ -190,3 +190,35 @@ fn the_admin_pages_have_a_certificate_of_their_own_which_a_reload_exchanges() {
         assert!(!service.log().contains(secret), "the log shows {secret}");
     }
 }
+
+#[test]
+fn a_listener_gets_or_loses_tls_only_at_a_restart() {
+    let files = tempfile::tempdir().unwrap();
+    let (chain, key) = (files.path().join("chain.pem"), files.path().join("key.pem"));
+    let (certificate, secret) = pair();
+    put(&chain, &certificate);
+    put(&key, &secret);
+    let mut service = Setup::default().start();
+    let tables = ["webhook", "admin"].map(|it| format!("[{it}.tls]\ncertificate = {chain:?}\nkey = {key:?}\n"));
+    for table in &tables {
+        service.append_configuration(table);
+    }
+    const KEYS: [&str; 4] = ["admin.tls.certificate", "admin.tls.key", "webhook.tls.certificate", "webhook.tls.key"];
+    let restart = |service: &Service| -> Vec<String> {
+        let answer: serde_json::Value = serde_json::from_str(&service.text_of(&["reload", "--json"])).unwrap();
+        assert_eq!(answer["applied"], serde_json::json!([]), "{answer}");
+        serde_json::from_value(answer["restart"].clone()).unwrap()
+    };
+    assert_eq!(restart(&service), KEYS);
+    assert_eq!(service.page("/readyz").unwrap().0, 200, "still without TLS");
+    assert!(service.stop().success());
+    let (address, trusted) = (service.admin_address(), certificate.clone());
+    service.start_again_until(move |_| {
+        connect_to(address, &trusted).is_some_and(|mut stream| get(&mut stream, "/readyz", "") == 200)
+    });
+    for table in &tables {
+        service.reconfigure(table, "");
+    }
+    assert_eq!(restart(&service), KEYS);
+    assert!(post(&mut connect(&service, &certificate).unwrap(), 1.0).contains("200"), "still with TLS");
+}

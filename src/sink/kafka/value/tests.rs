@@ -109,6 +109,15 @@ fn a_schema_id_precedes_the_message_as_schema_registries_want_it() {
 }
 
 #[test]
+fn each_way_to_read_the_values_has_a_name_of_its_own_that_another_id_does_not_change() {
+    let names =
+        Format::ALL.map(|format| [None, Some(1), Some(2)].map(|id| ValueEncoder { format, schema_id: id }.name()));
+    // Stored with the topic's checkpoints: another name would stop the sink.
+    let [protobuf, json] = [["protobuf", "protobuf-framed", "protobuf-framed"], ["json", "json-framed", "json-framed"]];
+    assert_eq!(names, [protobuf, json]);
+}
+
+#[test]
 fn the_messages_that_a_schema_id_stands_for_are_the_first_of_their_files() {
     for (message, file) in [
         ("Reading", include_str!("../../../../proto/meterline/v1/reading.proto")),
