@@ -119,7 +119,8 @@ impl Journal {
         (sources, rules, shares, place): (Arc<Ledger<SourceName>>, Ledger<Limits>, Arc<Shares>, Arc<Place>),
         lock: Lock,
     ) -> Result<Self, OpenError> {
-        let pending = Arc::new(Pending::new(remover.options.group_bytes_max));
+        let Options { group_bytes_max, group_wait_max, clock, .. } = &remover.options;
+        let pending = Arc::new(Pending::new(*group_bytes_max, *group_wait_max, clock.clone()));
         let journal = lock.journal;
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn({
             let pending = Arc::clone(&pending);

@@ -8,12 +8,16 @@ use crate::clock::Clock;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
 const DAY_NS: i64 = 86_400_000_000_000;
 
 /// The largest payload with default options, in bytes.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
+
+/// The default of [`Options::group_wait_max`]: about the time of a sync.
+const GROUP_WAIT_MAX: Duration = Duration::from_millis(1);
 
 /// The smallest segment begun on a volume without room for a whole one; it always has
 /// room for the current group.
@@ -59,6 +63,8 @@ pub struct Options {
     pub record_bytes_max: usize,
     /// The size at which a group accepts no further record.
     pub group_bytes_max: usize,
+    /// How long after an answer a group waits for the senders that were answered.
+    pub group_wait_max: Duration,
     /// The clock.
     pub clock: Clock,
     /// Called for every commit on the writer's thread; must be fast.
@@ -76,7 +82,8 @@ impl Options {
             optional: Vec::new(),
             is_shared: false,
             record_bytes_max: RECORD_BYTES_MAX,
-            group_bytes_max: 4 * 1024 * 1024,
+            group_bytes_max: 512 * 1024,
+            group_wait_max: GROUP_WAIT_MAX,
             clock: Clock::system(),
             on_commit: Arc::new(|_| {}),
         }

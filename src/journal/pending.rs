@@ -3,6 +3,9 @@
 //! Appending threads copy frames under a short lock that is never held across I/O. A
 //! full group is followed by the next, so no thread waits for room here: the memory is
 //! bounded by the records that callers wait for, plus two spare buffers.
+//!
+//! A commit costs the same for one record and for a hundred. So while many senders are in flight,
+//! the writer waits for more of them after an answer, within bounds: see [`Expected`].
 
 use super::append::{Append, Waiters};
 use super::block::{BLOCK_LEN, on_disk, round_up};
@@ -10,15 +13,22 @@ use super::frame::{FRAME_HEADER_LEN, number_frames};
 use super::group::{GROUP_HEADER_LEN, GroupHeader};
 use super::share::{self, BytesBySource};
 use super::{AppendError, RecordHeader, Sequence};
+use crate::clock::Clock;
 use crate::reading::UnixNanos;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Spare buffers: one is filled while the other is written.
 const SPARE_BUFFERS_MAX: usize = 2;
+/// A group of this many records does not wait for more: its commit is a small part of their cost.
+const EXPECTED_MAX: u32 = 64;
+/// A group leaves out this many of the senders in flight: with no more than these, every commit
+/// begins at once, and with more, the processor has work during the commit. Measured with 8 senders:
+/// a group that waits for most of them makes them half as fast.
+const LEFT_OUT: u32 = 16;
 
 /// A group before its commit: space for its header, then its frames.
 #[derive(Debug)]
@@ -132,6 +142,8 @@ pub(super) struct GroupLocation {
 #[derive(Debug)]
 pub(super) struct Pending {
     group_bytes_max: usize,
+    group_wait_max: Duration,
+    clock: Clock,
     queue: Mutex<Queue>,
     work: Condvar,
     /// How often the writer asked for work.
@@ -142,8 +154,28 @@ pub(super) struct Pending {
 struct Queue {
     groups: VecDeque<GroupBuffer>,
     spare: Vec<Vec<u8>>,
-    writer_sleeps: bool,
+    expected: Option<Expected>,
+    /// The writer sleeps until the first group has this many records.
+    wake_at: Option<u32>,
     closed: bool,
+}
+
+/// The records that the writer waits for after an answer.
+///
+/// The senders in flight are those that were just answered, who send again, and those whose records
+/// wait already. So groups grow while more senders come in the time of a commit, and nothing is
+/// expected of a few. The time counts from the answer: a record that comes later never waits.
+#[derive(Debug, Clone, Copy)]
+struct Expected {
+    records: u32,
+    until: Instant,
+}
+
+impl Expected {
+    fn after(answered: u32, waiting: u32, until: Instant) -> Self {
+        let in_flight = answered.saturating_add(waiting);
+        Self { records: in_flight.saturating_sub(LEFT_OUT).min(EXPECTED_MAX), until }
+    }
 }
 
 /// The next work of the writer.
@@ -158,8 +190,9 @@ pub(super) enum Work {
 }
 
 impl Pending {
-    pub(super) fn new(group_bytes_max: usize) -> Self {
-        Self { group_bytes_max, queue: Mutex::default(), work: Condvar::new(), turns: AtomicU64::new(0) }
+    pub(super) fn new(group_bytes_max: usize, group_wait_max: Duration, clock: Clock) -> Self {
+        let (queue, work, turns) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
+        Self { group_bytes_max, group_wait_max, clock, queue, work, turns }
     }
 
     /// Copies a frame into the group that is being filled.
@@ -178,7 +211,10 @@ impl Pending {
             payload,
             header,
         );
-        let wake = std::mem::take(&mut queue.writer_sleeps);
+        let wake = queue.wake_at.is_some_and(|records| queue.has(records));
+        if wake {
+            queue.wake_at = None;
+        }
         drop(queue);
         if wake {
             self.work.notify_one();
@@ -186,23 +222,31 @@ impl Pending {
         Ok(append)
     }
 
-    /// The oldest group, or [`Work::Idle`] after `idle_after`, or [`Work::Closed`].
+    /// The oldest group once it has the expected records, or [`Work::Idle`] after `idle_after`, or
+    /// [`Work::Closed`].
     pub(super) fn next_work(&self, idle_after: Duration) -> Work {
         self.turns.fetch_add(1, Ordering::Relaxed);
         let mut queue = self.queue.lock();
+        let mut now = self.clock.monotonic();
+        let idle_at = now + idle_after;
         loop {
-            if let Some(group) = queue.groups.pop_front() {
-                queue.writer_sleeps = false;
-                return Work::Group(group);
+            let expected = queue.still_expected(now);
+            if expected.is_none() {
+                if let Some(group) = queue.groups.pop_front() {
+                    return Work::Group(group);
+                }
+                if queue.closed {
+                    return Work::Closed;
+                }
+                if now >= idle_at {
+                    return Work::Idle;
+                }
             }
-            if queue.closed {
-                return Work::Closed;
-            }
-            queue.writer_sleeps = true;
-            let wait = self.work.wait_for(&mut queue, idle_after);
-            if wait.timed_out() && queue.groups.is_empty() && !queue.closed {
-                return Work::Idle;
-            }
+            let (records, until) = expected.map_or((1, idle_at), |expected| (expected.records, expected.until));
+            queue.wake_at = Some(records);
+            self.work.wait_for(&mut queue, until.saturating_duration_since(now));
+            queue.wake_at = None;
+            now = self.clock.monotonic();
         }
     }
 
@@ -211,13 +255,15 @@ impl Pending {
         self.turns.load(Ordering::Relaxed)
     }
 
-    /// Returns a buffer after its commit.
-    pub(super) fn recycle(&self, group: GroupBuffer) {
-        if group.bytes.capacity() <= self.group_bytes_max.next_multiple_of(BLOCK_LEN) * 2 {
-            let mut queue = self.queue.lock();
-            if queue.spare.len() < SPARE_BUFFERS_MAX {
-                queue.spare.push(group.bytes);
-            }
+    /// Takes a group back after its answer.
+    pub(super) fn answered(&self, group: GroupBuffer) {
+        let until = self.clock.monotonic() + self.group_wait_max;
+        let mut queue = self.queue.lock();
+        let waiting = queue.groups.iter().map(|group| group.count).sum();
+        queue.expected = Some(Expected::after(group.count, waiting, until));
+        let is_usual = group.bytes.capacity() <= self.group_bytes_max.next_multiple_of(BLOCK_LEN) * 2;
+        if is_usual && queue.spare.len() < SPARE_BUFFERS_MAX {
+            queue.spare.push(group.bytes);
         }
     }
 
@@ -241,6 +287,17 @@ impl Pending {
 }
 
 impl Queue {
+    /// Whether the first group has this many records, or no room for more.
+    fn has(&self, records: u32) -> bool {
+        self.groups.len() > 1 || self.groups.front().is_some_and(|group| group.count >= records)
+    }
+
+    /// The records that are still expected. A single one is not: the writer sleeps until it comes.
+    fn still_expected(&self, now: Instant) -> Option<Expected> {
+        let is_open = |it: &Expected| it.records > 1 && now < it.until && !self.has(it.records) && !self.closed;
+        self.expected.filter(is_open)
+    }
+
     /// The group being filled, or a new one if that has no room. A record larger than a
     /// group gets a group of its own.
     fn group_with_room(&mut self, frame_len: usize, group_bytes_max: usize) -> &mut GroupBuffer {
@@ -253,3 +310,6 @@ impl Queue {
         &mut self.groups[last]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,7 +113,7 @@ impl Writer {
                     self.commit_and_answer(&mut group);
                     answered.wake_rest();
                     answered = Arc::clone(group.waiters());
-                    pending.recycle(group);
+                    pending.answered(group);
                     if self.place.moved().is_none() {
                         self.shares.store_if_due();
                     }
