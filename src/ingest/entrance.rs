@@ -10,7 +10,7 @@ use crate::journal::{Append, AppendError, LedgerError, RecordHeader, RuleVersion
 use crate::reading::{Limits, MeterId, Sample, UnixNanos};
 use crate::recent_records::RecordOutline;
 use crate::wire::batch::{Original, encode};
-use crate::wire::{self, DecodeError, Judged, PayloadFormat, SeenReading, Tally};
+use crate::wire::{self, DecodeError, Judged, PayloadFormat, Readings, SeenReading, Tally};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -81,10 +81,13 @@ struct EntranceInner {
 }
 
 /// The judgement of a body.
-struct Judgement {
+struct Judgement<'a> {
     verdict: Verdict,
     tally: Tally,
+    begun: Instant,
     received: UnixNanos,
+    /// The checked readings, to walk over once more after the sync; `None` if there are none.
+    readings: Option<Readings<'a>>,
 }
 
 impl Entrance {
@@ -107,7 +110,7 @@ impl Entrance {
     /// A body that cannot be decoded.
     pub fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Tally, DecodeError> {
         let state = &*self.0;
-        state.verdict(format, body, state.ingest.clock.now()).map(|(_, tally)| tally)
+        state.verdict(format, body, state.ingest.clock.now()).map(|(_, tally, _)| tally)
     }
 
     /// Accepts a body: returns once it is synced to this machine's disk.
@@ -203,7 +206,12 @@ impl Entrance {
 }
 
 impl EntranceInner {
-    fn judge(&self, format: PayloadFormat, body: &[u8], packed: Option<Undecodable>) -> Result<Judgement, Refusal> {
+    fn judge<'a>(
+        &self,
+        format: PayloadFormat,
+        body: &'a [u8],
+        packed: Option<Undecodable>,
+    ) -> Result<Judgement<'a>, Refusal> {
         let ingest = &*self.ingest;
         let begun = ingest.clock.monotonic();
         let received = ingest.clock.now();
@@ -216,14 +224,18 @@ impl EntranceInner {
             Some(packed) => Err(packed),
         };
         ingest.decode_seconds.record(ingest.clock.elapsed(begun));
-        let (verdict, tally) = match judged {
-            Ok(found) => found,
-            Err(error) => (self.undecodable(error, body.len() as u64, begun)?, Tally::default()),
-        };
-        Ok(Judgement { verdict, tally, received })
+        Ok(match judged {
+            Ok((verdict, tally, readings)) => {
+                Judgement { verdict, tally, begun, received, readings: (tally.readings > 0).then_some(readings) }
+            }
+            Err(error) => {
+                let verdict = self.undecodable(error, body.len() as u64, begun)?;
+                Judgement { verdict, tally: Tally::default(), begun, received, readings: None }
+            }
+        })
     }
 
-    fn append(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) -> Result<Append, AppendError> {
+    fn append(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement<'_>) -> Result<Append, AppendError> {
         self.ingest.journal.append(self.header(format, judgement), body)
     }
 
@@ -232,7 +244,7 @@ impl EntranceInner {
         &self,
         format: PayloadFormat,
         body: &[u8],
-        judgement: &Judgement,
+        judgement: &Judgement<'_>,
         append: Result<Append, AppendError>,
     ) -> Result<Sequence, Refusal> {
         let synced = match append {
@@ -254,7 +266,9 @@ impl EntranceInner {
             let version = version_of(original.bytes);
             if contexts.is_unrecorded(source, original.device, &version) {
                 let batch = encode::<[Sample; 0]>([], &Original { context: &version, ..original.clone() });
-                let judgement = self.judge(FORMAT, &batch, None).map_err(|refusal| refusal.to_string())?;
+                let judged = self.judge(FORMAT, &batch, None).map_err(|refusal| refusal.to_string())?;
+                let Judgement { verdict, tally, begun, received, .. } = judged;
+                let judgement = Judgement { verdict, tally, begun, received, readings: None };
                 let append = self.append(FORMAT, &batch, &judgement);
                 appended.push((original.device, version, batch, judgement, append));
             }
@@ -269,15 +283,16 @@ impl EntranceInner {
         outcome
     }
 
-    fn verdict(
+    fn verdict<'a>(
         &self,
         format: PayloadFormat,
-        body: &[u8],
+        body: &'a [u8],
         received: UnixNanos,
-    ) -> Result<(Verdict, Tally), DecodeError> {
-        let tally = Tally::of(wire::readings(format, body)?, &self.options.limits, received);
+    ) -> Result<(Verdict, Tally, Readings<'a>), DecodeError> {
+        let readings = wire::readings(format, body)?;
+        let tally = Tally::of(readings.clone(), &self.options.limits, received);
         let verdict = if tally.has_set_aside() { Verdict::PartlySetAside } else { Verdict::Deliverable };
-        Ok((verdict, tally))
+        Ok((verdict, tally, readings))
     }
 
     #[cold]
@@ -299,7 +314,7 @@ impl EntranceInner {
         self.refused.keep(refused, clock.monotonic()).await;
     }
 
-    fn header(&self, format: PayloadFormat, judgement: &Judgement) -> RecordHeader {
+    fn header(&self, format: PayloadFormat, judgement: &Judgement<'_>) -> RecordHeader {
         RecordHeader {
             source: self.source,
             format: format.number(),
@@ -318,8 +333,8 @@ impl EntranceInner {
     }
 
     /// Counts a body that is on disk, and passes its readings on. Returns their outlines.
-    fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) -> Vec<SeenReading> {
-        let Judgement { verdict, tally, received } = judgement;
+    fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement<'_>) -> Vec<SeenReading> {
+        let Judgement { verdict, tally, begun, received, readings } = judgement;
         let ingest = &*self.ingest;
         ingest.outage.end();
         if format == PayloadFormat::Meters {
@@ -328,9 +343,9 @@ impl EntranceInner {
             self.counters.count_described(versions as u64);
             return Vec::new();
         }
-        let elapsed = ingest.clock.elapsed(ingest.opened);
+        let elapsed = begun.saturating_duration_since(ingest.opened);
         self.counters.count_taken(*verdict, tally, body.len() as u64, *received, elapsed);
-        let (true, Ok(readings)) = (tally.readings > 0, wire::readings(format, body)) else { return Vec::new() };
+        let Some(readings) = readings.clone() else { return Vec::new() };
         let judged = readings.filter_map(|reading| Judged::new(reading, &self.options.limits, *received).ok());
         if tally.flagged > 0 {
             self.counters.count_flags(judged.clone());
@@ -358,7 +373,7 @@ impl EntranceInner {
     }
 
     /// Describes a record to the pumps that then need not read it.
-    fn outline(&self, sequence: Sequence, body: &[u8], judgement: &Judgement, readings: Vec<SeenReading>) {
+    fn outline(&self, sequence: Sequence, body: &[u8], judgement: &Judgement<'_>, readings: Vec<SeenReading>) {
         let outline = RecordOutline {
             source: Arc::clone(&self.counters.name),
             received: judgement.received,

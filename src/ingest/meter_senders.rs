@@ -4,22 +4,29 @@
 //! size, without a lock: a meter has one place, and another meter with the same place
 //! replaces it. So with more meters than places a shared meter may be found late, but no
 //! meter is taken for a shared one: the rest of its hash would have to be equal, too.
+//! The table comes in parts, and a part takes memory with its first meter.
 
 use crate::journal::SourceId;
 use crate::reading::MeterId;
+use std::array;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Places in the table, 8 bytes each.
-const PLACES: usize = 1 << 17;
+const PLACES: usize = PARTS * PART_PLACES;
+const PARTS: usize = 256;
+const PART_PLACES: usize = 512;
 /// Bits of a place that hold the source; the others hold the meter's hash.
 const SOURCE_BITS: u32 = 20;
 
 #[derive(Debug)]
-pub(super) struct MeterSenders(Box<[AtomicU64]>);
+pub(super) struct MeterSenders([OnceLock<Box<Part>>; PARTS]);
+
+type Part = [AtomicU64; PART_PLACES];
 
 impl Default for MeterSenders {
     fn default() -> Self {
-        Self((0..PLACES).map(|_| AtomicU64::new(0)).collect())
+        Self(array::from_fn(|_| OnceLock::new()))
     }
 }
 
@@ -28,7 +35,9 @@ impl MeterSenders {
     pub(super) fn note(&self, meter: MeterId, source: SourceId) -> Option<SourceId> {
         let (place, rest) = hash(meter);
         let now = rest << SOURCE_BITS | u64::from(source.0) & SOURCE_MASK;
-        let place = self.0.get(place)?;
+        let part = self.0.get(place / PART_PLACES)?;
+        let part = part.get_or_init(|| Box::new(array::from_fn(|_| AtomicU64::new(0))));
+        let place = part.get(place % PART_PLACES)?;
         let before = place.load(Ordering::Relaxed);
         if before == now {
             return None;
@@ -74,7 +83,6 @@ mod tests {
         assert_eq!(senders.note(meter(999_999), a), Some(b));
         assert_eq!(senders.note(meter(999_999), a), None);
         assert_eq!(senders.note(meter(999_999), b), Some(a));
-        assert_eq!(senders.0.len(), PLACES);
     }
 
     #[test]

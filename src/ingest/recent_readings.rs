@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// The maximum number of meters kept: about 300 bytes each.
-pub const METERS_MAX: usize = 20_000;
+pub const METERS_MAX: usize = 16_000;
 /// The maximum number of registers kept of a meter: those that people look at first.
 pub const SAMPLES_SHOWN_MAX: usize = 8;
 
@@ -112,11 +112,21 @@ impl RecentReading {
     /// Takes the values that are not older than the known ones of their registers: messages with other registers may be later.
     fn renew(&mut self, reading: &Judged<'_>, at: UnixNanos) {
         // Most values of a meter with many registers are below those kept, and are passed over at once.
-        let mut least = self.least();
-        for sample in reading.samples() {
+        let mut least = None;
+        for (place, sample) in reading.samples().enumerate() {
+            // A meter sends its registers in the same order each time.
+            if let Some(Some(kept)) = self.kept.get_mut(place)
+                && kept.sample.obis == sample.obis
+            {
+                if at >= kept.at {
+                    *kept = Kept { sample, at };
+                }
+                continue;
+            }
             let prominence = registry::prominence(sample.obis);
-            if least.is_none_or(|least| prominence >= least) && self.keep(Kept { sample, at }, prominence) {
-                least = self.least();
+            let bound = *least.get_or_insert_with(|| self.least());
+            if bound.is_none_or(|bound| prominence >= bound) && self.keep(Kept { sample, at }, prominence) {
+                least = None;
             }
         }
     }

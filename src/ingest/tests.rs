@@ -372,11 +372,11 @@ async fn the_number_of_recent_meters_is_bounded() {
         let many = Body::new(0, (part * 8_000..(part + 1) * 8_000).map(reading).collect());
         entrance.take(SmartMe, &many.bytes).await.unwrap();
     }
-    entrance.take(SmartMe, &Body::new(0, vec![reading(5_000)]).bytes).await.unwrap();
+    entrance.take(SmartMe, &Body::new(0, vec![reading(9_000)]).bytes).await.unwrap();
     let id = |number: u128| MeterId::from(uuid::Uuid::from_u128(number << 64 | 5));
     let meters = setup.ingest.newest_readings(usize::MAX);
     assert_eq!(meters.len(), METERS_MAX);
-    assert_eq!(meters[0].meter, id(5_000), "heard last comes first");
+    assert_eq!(meters[0].meter, id(9_000), "heard last comes first");
     let forgotten = 24_000 - METERS_MAX as u128;
     let found = setup.ingest.newest_readings_of(&[id(forgotten), id(forgotten - 1), id(23_999)]);
     assert_eq!(found.iter().map(|reading| reading.meter).collect::<Vec<_>>(), [id(forgotten), id(23_999)]);
