@@ -44,6 +44,7 @@ mod listener;
 mod login_budgets;
 mod logins;
 mod malformed;
+mod on_wake;
 mod permits;
 mod request;
 mod running;

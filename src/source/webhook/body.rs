@@ -107,9 +107,11 @@ fn too_large(bounds: &Bounds) -> Answer {
 struct Frames<'a> {
     incoming: &'a mut Incoming,
     clock: &'a Clock,
-    whole_by: Instant,
+    body_timeout: Duration,
     stall_timeout: Duration,
-    /// Armed when a piece does not arrive at once.
+    /// Set when a piece does not arrive at once: most bodies need no clock.
+    whole_by: Option<Instant>,
+    /// Armed then.
     alarm: Alarm,
 }
 
@@ -123,8 +125,8 @@ enum Alarm {
 
 impl<'a> Frames<'a> {
     fn new(incoming: &'a mut Incoming, bounds: &Bounds, clock: &'a Clock) -> Self {
-        let whole_by = clock.monotonic() + bounds.body_timeout;
-        Self { incoming, clock, whole_by, stall_timeout: bounds.stall_timeout, alarm: Alarm::Off }
+        let Bounds { body_timeout, stall_timeout, .. } = *bounds;
+        Self { incoming, clock, body_timeout, stall_timeout, whole_by: None, alarm: Alarm::Off }
     }
 
     /// The next bytes; `None` at the end.
@@ -143,8 +145,8 @@ impl<'a> Frames<'a> {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Answer>> {
         match Pin::new(&mut *self.incoming).poll_frame(context) {
             Poll::Ready(frame) => {
-                if let Alarm::On(_) = self.alarm
-                    && self.clock.monotonic() >= self.whole_by
+                if let (Alarm::On(_), Some(whole_by)) = (&self.alarm, self.whole_by)
+                    && self.clock.monotonic() >= whole_by
                 {
                     return Poll::Ready(Err(TRICKLED));
                 }
@@ -161,7 +163,8 @@ impl<'a> Frames<'a> {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let left = self.whole_by.saturating_duration_since(self.clock.monotonic());
+        let now = self.clock.monotonic();
+        let left = self.whole_by.get_or_insert(now + self.body_timeout).saturating_duration_since(now);
         if let Alarm::Polled = self.alarm {
             self.alarm = Alarm::On(Box::pin(tokio::time::sleep(left.min(self.stall_timeout))));
         }

@@ -40,9 +40,9 @@ impl Default for Bounds {
             idle_timeout: Duration::from_secs(300),
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(10),
-            body_bytes_max: 4 << 20,
-            in_flight_bytes_max: 64 << 20,
-            account_in_flight_bytes_max: 16 << 20,
+            body_bytes_max: 1 << 20,
+            in_flight_bytes_max: 6 << 20,
+            account_in_flight_bytes_max: 5 << 20,
             in_flight_wait: Duration::from_secs(5),
         }
     }
@@ -101,7 +101,7 @@ impl Bounds {
 /// Largest setting of the bytes in flight.
 const IN_FLIGHT_BYTES_LIMIT: usize = (1 << 31) - 1;
 /// Largest read buffer of hyper per connection; also bounds a request's head.
-pub(super) const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
+pub(super) const READ_BUFFER_BYTES_MAX: usize = 16 << 10;
 /// Header fields of a request.
 pub(super) const HEADER_FIELDS_MAX: usize = 64;
 /// Bytes of an HTTP/2 request's head.

@@ -6,14 +6,17 @@ use super::bounds::{
     STREAMS_MAX,
 };
 use super::logins::ConnectionGuesses;
+use super::on_wake::OnWake;
 use super::permits::ConnectionPermit;
 use super::request::{self, Context};
 use super::server_state::{Phase, ServerState};
 use super::transport::{Socket, Transport};
+use ::metrics::Counter;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use parking_lot::Mutex;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -81,41 +84,89 @@ async fn serve_http(
     let builder = builder(streams.clone());
     let service = service_fn(move |request| request::answer(Arc::clone(&shared), request));
     let mut connection = pin!(builder.serve_connection(transport, service));
+    let mut watch = OnWake::new(until_end_or_stop(&context, &mut phase));
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return closed(ended, peer, &context, streams).await,
+        end = &mut watch => match end {
+            End::Stop => connection.as_mut().graceful_shutdown(),
+            End::Close(reason) => return reason.increment(1),
+        },
+    }
+    let mut watch = OnWake::new(until_end_or_answered(&context));
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => closed(ended, peer, &context, streams).await,
+        reason = &mut watch => if let Some(reason) = reason {
+            reason.increment(1);
+        },
+    }
+}
+
+/// The end of a connection from this side.
+enum End<'a> {
+    /// The webhook stops.
+    Stop,
+    /// It must be closed at once; counted here.
+    Close(&'a Counter),
+}
+
+/// Waits for a stop of the webhook, or for a reason to close the connection.
+async fn until_end_or_stop<'a>(context: &'a Context, phase: &mut watch::Receiver<Phase>) -> End<'a> {
+    let (server, activity) = (&*context.server, &*context.activity);
     let mut idle_timer = IdleTimer::new(&server.bounds, server.clock.monotonic());
     let mut ticks = interval(IdleTimer::period(&server.bounds));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut stop_check = None::<StopCheck>;
     loop {
         tokio::select! {
             biased;
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    let closed = if activity.is_flooded() { &server.closed.flood } else { &server.closed.protocol };
-                    closed.increment(1);
-                    tracing::debug!(%peer, %error, "a webhook connection ended with an error");
-                }
-                break;
-            }
-            () = context.permit.displaced() => return server.closed.displaced.increment(1),
-            () = context.guessed.notified() => return server.closed.guesses.increment(1),
+            reason = closed_by_peers_conduct(context) => return End::Close(reason),
             _ = ticks.tick() => {
                 activity.forget_frames();
-                match &mut stop_check {
-                    Some(stop_check) => if stop_check.is_over(&activity) {
-                        return;
-                    },
-                    None => if let Some(timed_out) = idle_timer.check(&activity, server.clock.monotonic()) {
-                        server.closed.count(timed_out);
-                        return;
-                    },
+                if let Some(timed_out) = idle_timer.check(activity, server.clock.monotonic()) {
+                    return End::Close(server.closed.of(timed_out));
                 }
             }
-            _ = phase.changed(), if stop_check.is_none() => {
-                connection.as_mut().graceful_shutdown();
-                stop_check = Some(StopCheck::default());
-                ticks = interval(StopCheck::PERIOD);
+            _ = phase.changed() => return End::Stop,
+        }
+    }
+}
+
+/// Waits during a stop until no answer is owed, or for a reason to close the connection.
+async fn until_end_or_answered(context: &Context) -> Option<&Counter> {
+    let mut stop_check = StopCheck::default();
+    let mut ticks = interval(StopCheck::PERIOD);
+    loop {
+        tokio::select! {
+            biased;
+            reason = closed_by_peers_conduct(context) => return Some(reason),
+            _ = ticks.tick() => {
+                context.activity.forget_frames();
+                if stop_check.is_over(&context.activity) {
+                    return None;
+                }
             }
         }
+    }
+}
+
+/// Waits until the connection is displaced or has guessed too many passwords.
+async fn closed_by_peers_conduct(context: &Context) -> &Counter {
+    let closed = &context.server.closed;
+    tokio::select! {
+        biased;
+        () = context.permit.displaced() => &closed.displaced,
+        () = context.guessed.notified() => &closed.guesses,
+    }
+}
+
+/// Counts the error of a connection that ended, and joins its requests.
+async fn closed<E: Display>(ended: Result<(), E>, peer: SocketAddr, context: &Context, streams: Streams) {
+    if let Err(error) = ended {
+        let closed = &context.server.closed;
+        let reason = if context.activity.is_flooded() { &closed.flood } else { &closed.protocol };
+        reason.increment(1);
+        tracing::debug!(%peer, %error, "a webhook connection ended with an error");
     }
     streams.join().await;
 }
@@ -126,6 +177,8 @@ fn builder(streams: Streams) -> Builder<Streams> {
         .http1()
         // A sender may close its side after its request and still wait for the answer.
         .half_close(true)
+        // An answer is a head alone: one buffer, so a plain write.
+        .writev(false)
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX);

@@ -170,10 +170,10 @@ impl ClosedCounters {
         }
     }
 
-    pub(super) fn count(&self, timed_out: TimedOut) {
+    pub(super) fn of(&self, timed_out: TimedOut) -> &Counter {
         match timed_out {
-            TimedOut::Header => self.header.increment(1),
-            TimedOut::Idle => self.idle.increment(1),
+            TimedOut::Header => &self.header,
+            TimedOut::Idle => &self.idle,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Missing readings of meters, on the built program.
 
-use crate::support::load::{now_ns, padded};
+use crate::support::load::{TAKES_PADDED, now_ns, padded};
 use crate::support::service::{Service, Setup};
 use meterline_load::{Body, Connection, Reading};
 use serde_json::Value;
@@ -67,8 +67,12 @@ fn quarter_hours_that_did_not_come_are_listed_and_closed_when_they_come_over_res
 
 #[test]
 fn what_cannot_be_noted_as_missing_costs_no_503() {
-    let mut service =
-        Setup { tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n", ..Setup::default() }.start();
+    let mut service = Setup {
+        tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n",
+        webhook: TAKES_PADDED,
+        ..Setup::default()
+    }
+    .start();
     // Blocks the temporary file that would replace the existing one, once none is being written.
     let blocked = service.data_directory().join("coverage.new");
     crate::support::wait::until("it is blocked", std::time::Duration::from_secs(30), || {

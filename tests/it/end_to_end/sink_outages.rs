@@ -1,7 +1,7 @@
 //! A sink that is away, refuses a row or is down permanently: nothing is lost, and the
 //! others continue.
 
-use crate::support::load::{Load, fleet, now_ns, padded};
+use crate::support::load::{Load, TAKES_PADDED, fleet, now_ns, padded};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::stream::Stream;
@@ -113,6 +113,7 @@ fn an_optional_sink_that_is_down_permanently_costs_no_503_and_its_gap_is_shown_e
     let mut service = Setup {
         tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n\
                  [sink.kafka]\nbrokers = \"127.0.0.1:1\"\nrequired = false\nmax_lag = \"64MiB\"",
+        webhook: TAKES_PADDED,
         ..Setup::default()
     }
     .start_unmigrated();

@@ -104,6 +104,10 @@ impl Load {
     }
 }
 
+/// Settings of the webhook that take padded bodies.
+pub(crate) const TAKES_PADDED: &str =
+    "body_max = \"4MiB\"\naccount_in_flight_max = \"16MiB\"\nin_flight_max = \"16MiB\"";
+
 /// The same body with three megabytes in an unknown field, which a decoder skips.
 pub(crate) fn padded(body: &[u8]) -> Vec<u8> {
     const BYTES: usize = 3 << 20;

@@ -118,7 +118,7 @@ async fn large_bodies_on_one_connection_do_not_hold_each_other_up() {
     let requests: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();
-            tokio::spawn(async move { ask_whole(&client, PATH, PASSWORD, vec![0xff; 3_900_000].into()).await })
+            tokio::spawn(async move { ask_whole(&client, PATH, PASSWORD, vec![0xff; 975_000].into()).await })
         })
         .collect();
     for request in requests {

@@ -145,7 +145,7 @@ fn chunked(body: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_large_chunked_bodies_at_once_are_all_taken() {
     let fixture = fixture_with(|config| config.bounds.in_flight_wait = PATIENCE).await;
-    let request = chunked(&vec![0xff; 3_900_000]);
+    let request = chunked(&vec![0xff; 975_000]);
     assert_eq!(all_at_once(&fixture, vec![request; 12]).await, [200; 12]);
 }
 
