@@ -51,8 +51,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tracker::GapTracker;
 
-/// The memory for meters by default, in bytes: room for 229,376.
-pub const MEMORY_BYTES: u64 = 16 << 20;
+/// The memory for meters by default, in bytes: room for 114,688.
+pub const MEMORY_BYTES: u64 = 8 << 20;
 
 /// The coverage of all meters. A clone is the same coverage.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@
 //! only saves a read; a missing one costs nothing else.
 //!
 //! Invariants: an outline is of exactly the record with its number; ingest never waits.
-//! Bounds: [`RECORDS_MAX`] outlines with [`READINGS_MAX`] readings (4 MiB), or one with more;
+//! Bounds: [`RECORDS_MAX`] outlines with [`READINGS_MAX`] readings (4 MiB together), or one with more;
 //! the oldest are dropped first.
 
 use crate::journal::Sequence;
@@ -17,9 +17,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The maximum number of outlines.
-pub const RECORDS_MAX: usize = if cfg!(test) { 16 } else { 32_768 };
+pub const RECORDS_MAX: usize = if cfg!(test) { 16 } else { 16_384 };
 /// The maximum number of readings in all outlines.
-pub const READINGS_MAX: usize = if cfg!(test) { 64 } else { 131_072 };
+pub const READINGS_MAX: usize = if cfg!(test) { 64 } else { 65_536 };
 
 /// The outline of a record.
 #[derive(Debug, PartialEq, Eq)]

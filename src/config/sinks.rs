@@ -190,7 +190,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     let rows_max = section.number_between("rows_max", 50_000, 1..=1_000_000);
     let linger = section.get("linger");
     let late_flush = section.get("late_flush");
-    let late_rows_max = section.number_between("late_rows_max", 200_000, 1..=10_000_000);
+    let late_rows_max = section.number_between("late_rows_max", 16_000, 1..=10_000_000);
     let request_timeout = section.get("timeout");
     section.finish();
     let mut sink = Config::new(url?);

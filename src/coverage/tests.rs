@@ -317,7 +317,7 @@ fn the_meters_never_take_more_than_their_memory() {
         });
         assert!(taken.bytes_max <= memory_bytes, "{meters_max} meters: {taken:?}");
     }
-    assert!(meters_within(MEMORY_BYTES) >= 200_000);
+    assert!(meters_within(MEMORY_BYTES) >= 100_000);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod dependencies;
 mod deployment;
 mod devices;
 mod language;
+mod memory;
 mod pages;
 mod paths;
 mod ranks;

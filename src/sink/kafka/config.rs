@@ -87,7 +87,7 @@ impl Config {
             sasl: None,
             compression: Compression::Lz4,
             queue_messages_max: 20_000,
-            queue_bytes_max: 16 << 20,
+            queue_bytes_max: 8 << 20,
             linger: Duration::from_millis(20),
             partitions: 12,
             replication: 1,

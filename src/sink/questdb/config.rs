@@ -45,7 +45,7 @@ pub struct Config {
 
 impl Config {
     /// The defaults: table `samples`, requests of 50,000 rows or one second, late rows held
-    /// for 5 minutes or 200,000 rows, a request time-out of 30 s.
+    /// for 5 minutes or 16,000 rows, a request time-out of 30 s.
     pub fn new(url: ServerUrl) -> Self {
         Self {
             url,
@@ -59,7 +59,7 @@ impl Config {
             rows_max: 50_000,
             linger: Duration::from_secs(1),
             late_flush: Duration::from_secs(300),
-            late_rows_max: 200_000,
+            late_rows_max: 16_000,
             request_timeout: Duration::from_secs(30),
         }
     }

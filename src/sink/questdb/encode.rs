@@ -21,7 +21,7 @@ mod plain_rows;
 
 /// Bytes of one request at most (plus one row); reserved at the start, so that the buffer
 /// never moves.
-const REQUEST_BYTES_MAX: usize = 8 << 20;
+const REQUEST_BYTES_MAX: usize = 4 << 20;
 const ROW_BYTES_USUAL: usize = 4 << 10;
 /// The server's own limit for the names of tables and columns.
 const NAME_BYTES_MAX: usize = 127;
