@@ -135,6 +135,14 @@ impl Load {
         }
     }
 
+    /// Measurements of each program: half of them where a comparison is not the purpose.
+    pub(crate) fn rounds(&self, wanted: usize) -> usize {
+        match self.scenario {
+            Scenario::Pipeline | Scenario::Ingest => wanted,
+            Scenario::Latency | Scenario::Fleet | Scenario::Scale | Scenario::Away => wanted.div_ceil(2),
+        }
+    }
+
     /// Whether the program is measured with this load, if it is not chosen by name.
     pub(crate) fn suits(&self, program: &Program) -> bool {
         match self.scenario {

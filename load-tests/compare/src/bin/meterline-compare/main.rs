@@ -84,7 +84,7 @@ fn measure_all(
     };
     let mut turns = Vec::new();
     for round in 0..options.rounds {
-        for load in loads {
+        for load in loads.iter().filter(|load| round < load.rounds(options.rounds)) {
             let mut these: Vec<&Program> = programs.iter().filter(|program| is_chosen(load, program)).collect();
             // Another program begins in each round.
             if !these.is_empty() {

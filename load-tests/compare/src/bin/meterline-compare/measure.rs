@@ -79,7 +79,7 @@ impl Bench<'_> {
         if load.is_known {
             let everyone = Pace::Open(schedule::burst(Duration::ZERO, FIRST_BODIES, lanes.len()));
             self.post(&running, load, &mut lanes, everyone)?;
-            wait_until_delivered(&running, stores)?;
+            wait_until_delivered(&running, stores, &lanes)?;
         }
         let mut cell = self.posted(program, load, &running, stores, &mut lanes)?;
         cell.round = round;
@@ -105,7 +105,7 @@ impl Bench<'_> {
         let (begun, cpu) = (clock::now(), running.cpu()?);
         let pace = load.pace.pace(lanes.len());
         let tally = self.post(running, load, lanes, pace)?;
-        wait_until_delivered(running, stores)?;
+        wait_until_delivered(running, stores, lanes)?;
         Ok(Cell {
             scenario: load.scenario,
             load: load.name.clone(),
@@ -126,9 +126,10 @@ impl Bench<'_> {
     }
 }
 
-fn wait_until_delivered(running: &Running, stores: Option<&Stores>) -> Result<(), String> {
+fn wait_until_delivered(running: &Running, stores: Option<&Stores>, lanes: &[Lane]) -> Result<(), String> {
+    let bodies = lanes.iter().map(|lane| lane.accepted.len()).sum();
     let begun = clock::now();
-    while stores.is_some() && !running.is_delivered()? {
+    while stores.is_some() && !running.is_delivered(bodies)? {
         if begun.elapsed() > DELIVERY_LIMIT {
             return Err(format!("the stores did not get everything within {DELIVERY_LIMIT:?}"));
         }

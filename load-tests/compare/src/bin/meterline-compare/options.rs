@@ -40,14 +40,14 @@ pub(crate) struct Options {
     /// meterline's program; the one beside this program without it
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) meterline: Option<PathBuf>,
-    /// Measurements of each program with each load
+    /// Measurements of each program with each load of pipeline and ingest; half as many of the other scenarios
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
     /// Seconds of posting in a measurement
     #[arg(long, default_value_t = 5)]
     pub(crate) seconds: u64,
     /// A closed loop into the stores ends after this number of samples, since they take them slower than ingest
-    #[arg(long, default_value_t = 4_000_000, value_name = "SAMPLES")]
+    #[arg(long, default_value_t = 2_000_000, value_name = "SAMPLES")]
     pub(crate) samples: u64,
     /// Numbers of connections, with commas between them; each scenario has its own without it
     #[arg(long, value_delimiter = ',')]

@@ -203,14 +203,15 @@ impl Running {
         kib.unwrap_or(0.0) / 1_024.0
     }
 
-    /// Whether both stores have confirmed everything.
-    pub(crate) fn is_delivered(&self) -> Result<bool, String> {
+    /// Whether both stores have confirmed everything, which is at least this number of bodies: the end of
+    /// the journal in the metrics can be a second old.
+    pub(crate) fn is_delivered(&self, bodies: usize) -> Result<bool, String> {
         let (_, text) = http::get(&format!("http://{}/metrics", self.admin)).map_err(|error| error.to_string())?;
         let value = |series: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
             line.and_then(|value| value.parse::<f64>().ok()).ok_or_else(|| format!("its metrics have no {series}"))
         };
-        let end = value("meterline_journal_next_sequence")?;
+        let end = value("meterline_journal_next_sequence")?.max(bodies as f64 + 1.0);
         let questdb = value("meterline_sink_next_sequence{sink=\"questdb\"}")?;
         Ok(questdb >= end && value("meterline_sink_next_sequence{sink=\"kafka\"}")? >= end)
     }
