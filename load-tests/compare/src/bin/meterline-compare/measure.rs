@@ -127,7 +127,7 @@ impl Bench<'_> {
 }
 
 fn wait_until_delivered(running: &Running, stores: Option<&Stores>, lanes: &[Lane]) -> Result<(), String> {
-    let bodies = lanes.iter().map(|lane| lane.accepted.len()).sum();
+    let bodies: usize = lanes.iter().map(|lane| lane.accepted.len()).sum();
     let begun = clock::now();
     while stores.is_some() && !running.is_delivered(bodies)? {
         if begun.elapsed() > DELIVERY_LIMIT {
