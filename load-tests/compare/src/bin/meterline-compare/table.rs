@@ -210,7 +210,8 @@ mod tests {
     use std::time::Duration;
 
     fn cell(program: &str, cpu_ms: u64) -> Cell {
-        let tally = Tally { samples: 1_000_000, elapsed: Duration::from_secs(1), ..Tally::default() };
+        let mut tally = Tally::default();
+        (tally.samples, tally.elapsed) = (1_000_000, Duration::from_secs(1));
         Cell {
             scenario: Scenario::Pipeline,
             load: "W1".to_owned(),
