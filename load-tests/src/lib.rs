@@ -4,6 +4,7 @@
 
 mod body;
 pub mod cloud;
+pub mod curve;
 pub mod devices;
 mod expected;
 mod fleet;

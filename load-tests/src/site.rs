@@ -4,15 +4,13 @@
 //! The power of a grid meter is the sum of what is behind it. Invariants: a meter's id, serial number and values
 //! depend on its number and the time alone; serial numbers are unique.
 
-mod curve;
 mod daytime;
 mod loads;
 #[cfg(test)]
 mod tests;
 
-pub use curve::Curve;
-
 use crate::cloud::{CloudDevice, DeviceKind, Load};
+use crate::curve::Curve;
 use uuid::Uuid;
 
 /// The meters of the house and the office.

@@ -28,12 +28,12 @@ mod tests;
 mod webhook_logins;
 
 pub use account::{Account, ApiUrl, Login, Reach, WantedRegistration, origin};
-pub use client::{Access, Client, DatedAnswer};
+pub use client::{Client, DatedAnswer};
 pub use counters::WebhookCounters;
 pub use decoder::decoders;
 pub use devices::{Devices, DevicesParts};
 pub use error::ApiError;
-pub use login::{LoginError, PersonLogin, Prompt};
+pub use login::{Access, LoginError, PersonLogin, Prompt};
 pub use plan::{Evidence, RegistrationState, Step};
 pub use polling::{PollMode, Polling, ValuesOf};
 pub use registrar::{ListedRegistration, Registrar, RegistrationReport, Target, list_all};

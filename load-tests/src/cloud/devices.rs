@@ -2,7 +2,7 @@
 //! past values of the API agree.
 
 use crate::body::{Body, Reading};
-use crate::site::Curve;
+use crate::curve::Curve;
 use uuid::Uuid;
 
 const SECOND_NS: i64 = 1_000_000_000;

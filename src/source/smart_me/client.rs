@@ -6,61 +6,21 @@
 
 use super::account::{Account, Reach};
 use super::error::ApiError;
-use super::login::Authorization;
+use super::login::Access;
 use crate::base::{Backoff, Stop};
-use crate::clock::Clock;
-use crate::http::{self, Bounds, Budget, Exchange, Outcome, Requester};
+use crate::http::{self, Exchange, Outcome, Requester};
 use crate::reading::UnixNanos;
 use bytes::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// The limits of one request. The body limit exceeds a list of ten thousand devices.
-const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(30), answer_bytes_max: 32 << 20 };
 /// Largest number of attempts of one request.
 const ATTEMPTS_MAX: u32 = 6;
 /// The waits between attempts.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// The state that all clients of an account share: connections, the request budget and one
-/// login, so that a token is fetched once per account. Clones share it.
-#[derive(Debug, Clone)]
-pub struct Access {
-    requester: Requester,
-    authorization: Arc<Authorization>,
-}
-
-impl Access {
-    /// Creates the access of an account. A person's login is stored in this data directory.
-    pub fn new(account: &Account, data_directory: &Path, stop: Stop, clock: Clock) -> Self {
-        let budget = Budget::new(account.requests_per_minute);
-        let requester = Requester::new(
-            &account.name,
-            http::Client::trusting(BOUNDS, account.ca_file.as_ref()),
-            budget,
-            stop,
-            clock,
-        );
-        Self { requester, authorization: Arc::new(Authorization::new(account, data_directory)) }
-    }
-
-    pub(super) fn requester(&self) -> &Requester {
-        &self.requester
-    }
-
-    /// Checks without a request that the account has a login.
-    ///
-    /// # Errors
-    /// [`ApiError::LoggedOut`].
-    pub fn check_login(&self) -> Result<(), ApiError> {
-        self.authorization.check_login()
-    }
-}
 
 /// A client of one account.
 #[derive(Debug, Clone)]
@@ -96,7 +56,7 @@ impl Client {
 
     /// The signal that ends its waits.
     pub(super) fn stop(&self) -> &Stop {
-        self.access.requester.stop()
+        self.access.requester().stop()
     }
 
     /// The longest time that one request takes, all retries included.
@@ -142,8 +102,8 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<DatedAnswer, ApiError> {
-        let give_up_at = self.access.requester.now() + self.patience;
-        let requester = &self.access.requester.until(give_up_at);
+        let give_up_at = self.access.requester().now() + self.patience;
+        let requester = &self.access.requester().until(give_up_at);
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT).unwrap_or(Backoff::STANDARD);
         let mut tries = 0;
         loop {
@@ -172,7 +132,7 @@ impl Client {
     ) -> Result<Attempt, ApiError> {
         let mut is_renewed = false;
         loop {
-            let authorization = match self.access.authorization.header(requester).await {
+            let authorization = match self.access.authorization().header(requester).await {
                 Ok(header) => header,
                 // A failed token request is retried like the request itself.
                 Err(error @ ApiError::Away(_)) => return Ok(Attempt::Later(None, error)),
@@ -182,7 +142,7 @@ impl Client {
             let exchange = requester.send(request).await?;
             if exchange.outcome == Outcome::Unauthorized
                 && !is_renewed
-                && self.access.authorization.forget(&authorization)
+                && self.access.authorization().forget(&authorization)
             {
                 is_renewed = true;
                 continue;
@@ -229,7 +189,7 @@ impl Client {
         match &exchange.answer {
             Ok(answer) if exchange.outcome != Outcome::Done => {
                 let text = String::from_utf8_lossy(answer.body());
-                if sent.is_empty() && !self.access.authorization.is_in(&text, presented) {
+                if sent.is_empty() && !self.access.authorization().is_in(&text, presented) {
                     http::described(&exchange.answer)
                 } else {
                     answer.status().to_string()

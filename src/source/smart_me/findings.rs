@@ -1,9 +1,10 @@
 //! Checks of an account for the operator, without a request and with one.
 
 use super::account::{Account, Login};
-use super::client::{Access, Client};
+use super::client::Client;
 use super::devices::Devices;
 use super::error::ApiError;
+use super::login::Access;
 use super::registrar::REGISTRATIONS;
 use super::rotation::PasswordFile;
 use crate::base::{Finding, Level};

@@ -8,6 +8,7 @@
 //! without a restart. Invariants: a header value is marked sensitive; a new refresh token
 //! is on disk before its access token is used.
 
+mod access;
 mod browser;
 mod device;
 mod error;
@@ -15,6 +16,7 @@ mod grant;
 mod person;
 mod redirect;
 
+pub use access::Access;
 pub use device::Prompt;
 pub use error::LoginError;
 pub use person::PersonLogin;

@@ -2,13 +2,13 @@
 //! browser on this machine. The result is the account's refresh token, sealed on disk.
 
 use super::VENDOR;
+use super::access::Access;
 use super::browser::{BrowserLogin, RedirectListener};
 use super::device::{self, Prompt};
 use super::error::LoginError;
 use super::grant::{Application, Granted, granted};
 use crate::secret::Secret;
 use crate::source::smart_me::account::{Account, Login};
-use crate::source::smart_me::client::Access;
 use crate::source::smart_me::error::ApiError;
 use crate::source::tokens::TokenStore;
 use oauth2::basic::BasicTokenResponse;
