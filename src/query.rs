@@ -5,7 +5,8 @@
 //! - Nothing is written. Each statement is a short transaction, so that the store's log can be emptied.
 //! - No text from outside is part of a statement: meters are UUIDs there, registers codes, times numbers; the name of a
 //!   metering point is a parameter or escaped.
-//! - Answers have bounds ([`BUCKETS_MAX`], [`INTERVALS_MAX`]), except [`Store::samples`], which is streamed.
+//! - Answers have bounds ([`BUCKETS_MAX`], [`INTERVALS_MAX`]), except [`Store::samples`], which is streamed. A client
+//!   that does not wait for ever sets a [`Limit`].
 //! - Both stores give the same: curves and energies are calculated here (`curve`, `energy`), from what a store reads.
 //! - Samples that are flagged as a test are left out.
 
@@ -13,6 +14,7 @@ mod curve;
 mod energy;
 mod error;
 mod interval;
+mod limit;
 mod model;
 #[cfg(feature = "sqlite")]
 mod pool;
@@ -22,12 +24,13 @@ pub mod select;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod when;
 
 pub use curve::{BUCKETS_MAX, Bucket};
 pub use error::QueryError;
 pub use interval::{Step, intervals};
+pub use limit::Limit;
 pub use model::{
     Energy, Filter, Gap, INTERVALS_MAX, MeterEntry, Newest, Place, Register, Series, Span, StoredSample, name_of,
     unit_of,
@@ -39,17 +42,17 @@ use crate::reading::{MeterId, Obis};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-/// The history in a store.
-#[derive(Debug)]
+/// The history in a store. Clones share its connections.
+#[derive(Debug, Clone)]
 pub struct Store(Kind);
 
 /// The stores that can be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Kind {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Reader),
     #[cfg(feature = "questdb")]
-    QuestDb(Box<questdb::Reader>),
+    QuestDb(questdb::Reader),
 }
 
 impl Store {
@@ -61,10 +64,21 @@ impl Store {
         }
         #[cfg(feature = "questdb")]
         if let Some(config) = &sinks.questdb {
-            return Some(Self(Kind::QuestDb(Box::new(questdb::Reader::new(&config.sink)))));
+            return Some(Self(Kind::QuestDb(questdb::Reader::new(&config.sink))));
         }
         let _ = sinks;
         None
+    }
+
+    /// The same store, whose queries end at this limit.
+    #[must_use]
+    pub fn within(&self, limit: &Limit) -> Self {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => Self(Kind::Sqlite(store.within(limit.clone()))),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => Self(Kind::QuestDb(store.within(limit.clone()))),
+        }
     }
 
     /// Every meter that sent a sample or has a description, in the order of names, those without one last.
@@ -153,6 +167,7 @@ impl Store {
         span: Span,
         step: Step,
     ) -> Result<Vec<Vec<Energy>>, QueryError> {
+        interval::check(span, step)?;
         let counters = self.counters(places, registers, span, Some(step))?;
         let energies = counters.iter().map(|of_place| {
             let intervals = interval::intervals(span, step, &of_place.zone)?;

@@ -42,6 +42,18 @@ pub enum QueryError {
     /// The files do not belong together, or the server gives no answer: a sentence with the remedy.
     #[error("{0}")]
     Refused(String),
+    /// It took longer than its client waits.
+    #[error("the store did not answer within {seconds} s: ask for a shorter span, or see whether the store hangs")]
+    TooSlow {
+        /// The time for the answer.
+        seconds: u64,
+    },
+    /// The client has gone.
+    #[error("the query was ended before its answer")]
+    Left,
+    /// More meters than an answer has.
+    #[error("the store has more than {0} meters, which a list cannot have: ask for one by its id")]
+    TooManyMeters(usize),
     /// More intervals than an answer has.
     #[error("the span has more than {INTERVALS_MAX} intervals: ask for a shorter span or for longer intervals")]
     TooManyIntervals,

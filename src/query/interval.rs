@@ -28,6 +28,16 @@ impl Step {
     pub const NAMED: [(&'static str, Self); 4] =
         [("15m", Self::QuarterHour), ("hour", Self::Hour), ("day", Self::Day), ("month", Self::Month)];
 
+    /// The longest interval.
+    fn longest(self) -> i64 {
+        // The clocks may change by an hour.
+        match self {
+            Self::QuarterHour | Self::Hour => self.part_of_day().unwrap_or(i64::MAX),
+            Self::Day => 100 * QUARTER_HOUR_NS,
+            Self::Month => (31 * 96 + 4) * QUARTER_HOUR_NS,
+        }
+    }
+
     /// The fixed part of a day that it is; `None` for days and months.
     fn part_of_day(self) -> Option<i64> {
         match self {
@@ -62,6 +72,15 @@ pub(super) fn whole(span: Span, step: Step, zone: &TimeZone) -> Span {
         from: first.first().map_or(span.from, |interval| interval.from),
         until: last.last().map_or(span.until, |interval| interval.until),
     }
+}
+
+/// Refuses a span that has more than [`INTERVALS_MAX`] intervals in every time zone, before anything is read for it.
+///
+/// # Errors
+/// More than [`INTERVALS_MAX`] intervals.
+pub(super) fn check(span: Span, step: Step) -> Result<(), QueryError> {
+    let fewest = usize::try_from(span.length() / step.longest()).unwrap_or(usize::MAX);
+    if fewest > INTERVALS_MAX { Err(QueryError::TooManyIntervals) } else { Ok(()) }
 }
 
 /// The intervals that a span touches, in the order of time.

@@ -7,7 +7,7 @@ use crate::reading::{Flags, MeterId, Obis, UnixNanos};
 pub const INTERVALS_MAX: usize = 180_000;
 
 /// One register of one meter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Series {
     /// The meter.
     pub meter: MeterId,
@@ -67,12 +67,14 @@ pub struct MeterEntry {
     pub role: String,
     /// The account or device that described it.
     pub source: String,
+    /// The media that it measures, as far as the store tells: the first numbers of its registers' codes, such as 1 for electricity.
+    pub media: Vec<u8>,
 }
 
 impl MeterEntry {
     pub(super) fn without_description(meter: MeterId) -> Self {
         let [name, serial, vendor, model, role, source] = [const { String::new() }; 6];
-        Self { meter, point: meter.to_string(), name, serial, vendor, model, role, source }
+        Self { meter, point: meter.to_string(), name, serial, vendor, model, role, source, media: Vec::new() }
     }
 
     /// The name as it is shown: the id if it has none.

@@ -7,6 +7,7 @@ use super::curve::{Bucket, Reducer};
 use super::energy::{Chain, Counters};
 use super::error::QueryError;
 use super::interval::{Step, day_of, whole, zone};
+use super::limit::Limit;
 use super::model::{Filter, MeterEntry, Newest, Place, Register, Series, Span, StoredSample};
 use super::pool::Pool;
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
@@ -19,9 +20,13 @@ use uuid::Uuid;
 
 const METERS: &str = "
     SELECT meter_ids.uuid, meter_ids.metering_point, meter_ids.name, meter_ids.serial, coalesce(newest.vendor, ''),
-      coalesce(newest.model, ''), coalesce(newest.role, ''), coalesce(newest.source, '')
+      coalesce(newest.model, ''), coalesce(newest.role, ''), coalesce(newest.source, ''), meter_ids.id
     FROM meter_ids LEFT JOIN meters AS newest ON newest.meter = meter_ids.uuid AND newest.valid_from =
       (SELECT max(valid_from) FROM meters WHERE meters.meter = meter_ids.uuid)";
+/// The media of each meter, by its number.
+const MEDIA: &str = "
+    SELECT DISTINCT series.meter, CAST(substr(codes.obis, 1, instr(codes.obis, '-') - 1) AS INTEGER)
+    FROM series CROSS JOIN codes ON codes.id = series.obis";
 const NEWEST: &str = "SELECT register, value, ts, meter FROM newest";
 const SAMPLE: &str = "SELECT source, flags FROM samples WHERE meter = ?1 AND obis = ?2 AND ts = ?3";
 const VALUES: &str = "SELECT ts, value, flags FROM samples WHERE meter = ?1 AND obis = ?2 AND ts >= ?3 AND ts < ?4";
@@ -44,7 +49,7 @@ const SAMPLES: &str = "
     WHERE meter = ?1 AND obis = ?2 AND ts >= ?3 AND ts < ?4 ORDER BY ts";
 
 /// An embedded store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reader {
     pool: Pool,
 }
@@ -54,8 +59,14 @@ impl Reader {
         Self { pool: Pool::new(&config.file) }
     }
 
+    /// The same store, whose queries end at a limit.
+    pub(super) fn within(&self, limit: Limit) -> Self {
+        Self { pool: self.pool.within(limit) }
+    }
+
     pub(super) fn meters(&self) -> Result<Vec<MeterEntry>, QueryError> {
         self.pool.with(|store| {
+            let mut media = media(store)?;
             let mut statement = store.prepare_cached(METERS)?;
             let meter = |row: &Row<'_>| {
                 Ok(MeterEntry {
@@ -67,6 +78,7 @@ impl Reader {
                     model: row.get(5)?,
                     role: row.get(6)?,
                     source: row.get(7)?,
+                    media: media.remove(&row.get(8)?).unwrap_or_default(),
                 })
             };
             statement.query_map([], meter)?.collect()
@@ -147,6 +159,16 @@ impl Reader {
             Ok(())
         })
     }
+}
+
+fn media(store: &Connection) -> rusqlite::Result<BTreeMap<i64, Vec<u8>>> {
+    let mut media: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
+    let mut statement = store.prepare_cached(MEDIA)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        media.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    Ok(media)
 }
 
 fn newest_of(store: &Connection, meter: MeterId) -> rusqlite::Result<Vec<Newest>> {

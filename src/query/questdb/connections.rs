@@ -1,17 +1,30 @@
-//! Connections to the server, which answers a query in parts.
+//! Connections to the server, and the parts of what is asked.
+//!
+//! Nothing is asked by a row's number: a row that is inserted between two parts would shift all others.
 
 use crate::query::error::QueryError;
+use crate::query::limit::Limit;
 use crate::sink::questdb::{Answer, Config, Row, Server, day_view};
 use parking_lot::Mutex;
+use std::fmt::Display;
+use std::sync::Arc;
 
 /// Connections that stay open at most.
 const IDLE_MAX: usize = 4;
 /// Rows of an answer: about 2 MB.
 pub(super) const ROWS_MAX: usize = 10_000;
+/// Names or ids in one statement: it is part of a request's address, which has a bound on the server.
+pub(super) const LISTED_MAX: usize = 200;
 
-/// A server, the table of samples and open connections.
-#[derive(Debug)]
+/// A server, the table of samples and open connections. Clones share them, and have limits of their own.
+#[derive(Debug, Clone)]
 pub(super) struct Connections {
+    shared: Arc<Shared>,
+    limit: Limit,
+}
+
+#[derive(Debug)]
+struct Shared {
     config: Config,
     idle: Mutex<Vec<Server>>,
 }
@@ -19,44 +32,57 @@ pub(super) struct Connections {
 impl Connections {
     /// Connects with the first query.
     pub(super) fn new(config: &Config) -> Self {
-        Self { config: config.clone(), idle: Mutex::default() }
+        let shared = Shared { config: config.clone(), idle: Mutex::default() };
+        Self { shared: Arc::new(shared), limit: Limit::default() }
+    }
+
+    /// The same connections, whose queries end at a limit.
+    pub(super) fn within(&self, limit: Limit) -> Self {
+        Self { limit, ..self.clone() }
     }
 
     /// The view of days over the table.
     pub(super) fn day_view(&self) -> String {
-        day_view(&self.config.table)
+        day_view(&self.shared.config.table)
     }
 
     pub(super) fn table(&self) -> &str {
-        self.config.table.as_str()
+        self.shared.config.table.as_str()
     }
 
     pub(super) fn execute(&self, sql: &str) -> Result<Answer, QueryError> {
-        let kept = self.idle.lock().pop();
-        let server = kept.unwrap_or_else(|| Server::new(&self.config));
-        let answer = server.execute(sql).map_err(|error| {
+        self.limit.check()?;
+        let kept = self.shared.idle.lock().pop();
+        let server = kept.unwrap_or_else(|| Server::new(&self.shared.config));
+        let answer = server.execute_until(sql, self.limit.over()).map_err(|error| {
             // The sentence is of a sink, which tries again.
             QueryError::Refused(error.message.trim_end_matches("; retrying").to_owned())
         })?;
-        let mut idle = self.idle.lock();
+        // A connection without its answer is closed.
+        let answer = answer.ok_or_else(|| self.limit.error())?;
+        let mut idle = self.shared.idle.lock();
         if idle.len() < IDLE_MAX {
             idle.push(server);
         }
         Ok(answer)
     }
 
-    /// Runs a query part by part, each of at most [`ROWS_MAX`] rows.
-    pub(super) fn pages(&self, sql: &str, mut each: impl FnMut(Row<'_>)) -> Result<(), QueryError> {
-        for page in 0.. {
-            let (from, until) = (page * ROWS_MAX, (page + 1) * ROWS_MAX);
-            let answer = self.execute(&format!("{sql} LIMIT {from}, {until}"))?;
-            let mut count = 0;
-            answer.rows().for_each(|row| {
-                count += 1;
-                each(row);
-            });
-            if count < ROWS_MAX {
-                break;
+    /// Runs a query for these names or ids, of which it gets a list of literals, at most `most` at once. A part with more
+    /// rows than an answer is asked for again in two halves.
+    pub(super) fn parts<T: Display>(
+        &self,
+        of: &[T],
+        most: usize,
+        sql: &impl Fn(&str) -> String,
+        each: &mut impl FnMut(Row<'_>),
+    ) -> Result<(), QueryError> {
+        for part in of.chunks(most.clamp(1, LISTED_MAX)) {
+            let listed = part.iter().map(|literal| format!("'{literal}'")).collect::<Vec<_>>().join(", ");
+            let answer = self.execute(&format!("{} LIMIT {}", sql(&listed), ROWS_MAX + 1))?;
+            match (answer.rows().count(), part.len()) {
+                (..=ROWS_MAX, _) => answer.rows().for_each(&mut *each),
+                (_, 2..) => self.parts(part, part.len().div_ceil(2), sql, each)?,
+                _ => return Err(QueryError::Refused(format!("QuestDB has over {ROWS_MAX} rows for {listed}"))),
             }
         }
         Ok(())

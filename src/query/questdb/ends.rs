@@ -4,7 +4,7 @@
 //! store's quarter-hours of deleted samples.
 
 use super::connections::{Connections, ROWS_MAX};
-use super::sql::{self, codes, condition, meters};
+use super::sql::{self, codes, condition};
 use crate::query::error::QueryError;
 use crate::query::model::Span;
 use crate::reading::{MeterId, Obis, QUARTER_HOUR_NS, UnixNanos, registry};
@@ -56,13 +56,17 @@ fn counters(store: &Connections, of: &[MeterId], registers: &[Obis], span: Span)
     let mut found: BTreeSet<Obis> = registers.iter().copied().collect();
     if registers.is_empty() {
         let wide = Span { from: span.from.saturating_add(-NEAR_NS), until: span.until.saturating_add(NEAR_NS) };
-        let condition = condition(sql::clamped(wide));
-        let sql = format!("SELECT DISTINCT obis FROM \"{}\" WHERE {condition}{}", store.table(), meters(of));
-        store.pages(&sql, |row| found.extend(sql::obis(row)))?;
+        let (near, days) = (condition(sql::clamped(wide)), store.day_view());
+        let of_table = |listed: &str| {
+            format!("SELECT DISTINCT obis FROM \"{}\" WHERE {near} AND meter IN ({listed})", store.table())
+        };
+        let of_days = |listed: &str| {
+            format!("SELECT DISTINCT obis FROM \"{days}\" WHERE value_count > 0 AND meter IN ({listed})")
+        };
+        let mut add = |row: Row<'_>| found.extend(sql::obis(row));
+        store.parts(of, METERS_MAX, &of_table, &mut add)?;
         // Without the view those with samples near the span are enough in all but long gaps.
-        let days = store.day_view();
-        let sql = format!("SELECT DISTINCT obis FROM \"{days}\" WHERE value_count > 0{}", meters(of));
-        store.pages(&sql, |row| found.extend(sql::obis(row))).ok();
+        store.parts(of, METERS_MAX, &of_days, &mut add).ok();
     }
     found.retain(|obis| registry::is_counter(*obis));
     Ok(found.into_iter().collect())
@@ -76,16 +80,17 @@ fn ends(
     span: Span,
     chains: &mut Chains,
 ) -> Result<(), QueryError> {
-    let sql = format!(
-        "SELECT meter, obis, timestamp_floor('15m', ts) quarter, cast(min(ts) AS LONG) first_at, first(value) first_value, \
-         cast(max(ts) AS LONG) last_at, last(value) last_value, max(value) high FROM \"{}\" WHERE {}{}{} \
+    let sql = |listed: &str| {
+        format!(
+            "SELECT meter, obis, timestamp_floor('15m', ts) quarter, cast(min(ts) AS LONG) first_at, first(value) first_value, \
+         cast(max(ts) AS LONG) last_at, last(value) last_value, max(value) high FROM \"{}\" WHERE {} AND meter IN ({listed}){} \
          GROUP BY meter, obis, quarter ORDER BY quarter",
-        store.table(),
-        condition(span),
-        meters(of),
-        codes(counters)
-    );
-    store.pages(&sql, |row| {
+            store.table(),
+            condition(span),
+            codes(counters)
+        )
+    };
+    store.parts(of, METERS_MAX, &sql, &mut |row| {
         let Some(points) = points(row, chains) else { return };
         let first = row.integer("first_at").zip(row.number("first_value"));
         let last = row.integer("last_at").zip(row.number("last_value"));
@@ -113,18 +118,19 @@ fn neighbours(
         if lacking.is_empty() {
             continue;
         }
-        let condition = format!("{}{}", meters(&lacking), codes(counters));
+        let of_listed = |listed: &str| format!(" AND meter IN ({listed}){}", codes(counters));
         let mut add = |row: Row<'_>| {
             let found = row.integer("at").zip(row.number("value"));
             if let (Some((at, value)), Some(points)) = (found, points(row, chains)) {
                 points.insert(at, value);
             }
         };
-        let read = store.pages(&neighbour(store, span, is_before, is_near, &condition), &mut add);
+        let nearest = |listed: &str| neighbour(store, span, is_before, is_near, &of_listed(listed));
+        let read = store.parts(&lacking, METERS_MAX, &nearest, &mut add);
         if read.is_err() && !is_near {
             // Without the view of days the table is searched.
-            let sql = of_table(store, far(span, is_before), is_before, &condition);
-            store.pages(&sql, &mut add)?;
+            let sql = |listed: &str| of_table(store, far(span, is_before), is_before, &of_listed(listed));
+            store.parts(&lacking, METERS_MAX, &sql, &mut add)?;
         } else {
             read?;
         }

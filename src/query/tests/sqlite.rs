@@ -1,7 +1,9 @@
 //! Queries on an embedded store that the sink wrote.
 
+use crate::base::Stop;
+use crate::clock::Clock;
 use crate::deliver::tests::feed::{Feed, NOW_NS};
-use crate::query::{Filter, Kind, Newest, Place, QueryError, Series, Span, Step, Store, sqlite};
+use crate::query::{Filter, Kind, Limit, Newest, Place, QueryError, Series, Span, Step, Store, sqlite};
 use crate::reading::{Flags, Obis, Sample, UnixNanos};
 use crate::sink::sqlite::tests::file;
 use crate::sink::sqlite::tests::vectors::{self, TABLES};
@@ -132,6 +134,7 @@ fn the_meters_have_their_descriptions_and_their_newest_values() {
         (meter(1), "Meter 1", "house-1", "63-1")
     );
     assert_eq!((&named.source[..], named.shown_name()), ("acme", "Meter 1".to_owned()));
+    assert_eq!((&named.media[..], &unnamed.media[..]), (&[1][..], &[1][..]));
     assert_eq!((&unnamed.point, unnamed.shown_name()), (&meter(3).to_string(), meter(3).to_string()));
     let newest = |obis, value| Newest { obis, value, at: UnixNanos(NOW_NS) };
     let of_first = vec![newest(POWER, 120.0), newest(IMPORT, 9.5)];
@@ -234,6 +237,54 @@ fn samples_come_by_meter_register_and_time_as_far_as_they_are_wanted() {
     );
     assert_eq!(read(&[1, 2], &[IMPORT], few, 1), [of(1, IMPORT, 58, 3.0)]);
     assert_eq!(read(&[8], &[], Span::ALL, usize::MAX), []);
+}
+
+#[test]
+fn a_query_ends_when_its_client_leaves_or_its_time_is_over() {
+    let feed = Feed::new();
+    for hundred in 0..60_i64 {
+        let samples = (0..100).map(|second| (1, IMPORT, NOW_NS + hundred * 100 + second, 1.0));
+        append(&feed, &samples.collect::<Vec<_>>());
+    }
+    store_keeping(&feed, Retention::default());
+    let store = opened(&file(&feed));
+    let all = Filter { meters: Vec::new(), registers: Vec::new(), span: Span::ALL };
+    let (clock, left) = (Clock::system(), Stop::default());
+    let time = std::time::Duration::from_secs(3600);
+    let limited = store.within(&Limit::of(time, &clock, &left));
+    let read = |store: &Store, at_first: &dyn Fn()| {
+        let mut count = 0;
+        let ended = store.samples(&all, &mut |_| {
+            count += 1;
+            if count == 1 {
+                at_first();
+            }
+            ControlFlow::Continue(())
+        });
+        (count, ended)
+    };
+    assert!(matches!(read(&limited, &|| {}), (6_000, Ok(()))));
+    let (count, ended) = read(&limited, &|| left.by(clock.monotonic()));
+    assert!(count < 6_000 && matches!(ended, Err(QueryError::Left)), "{count} {ended:?}");
+    let limited = store.within(&Limit::of(time, &clock, &Stop::default()));
+    let (count, ended) = read(&limited, &|| clock.pass(3600));
+    assert!(count < 6_000 && matches!(ended, Err(QueryError::TooSlow { seconds: 3600 })), "{count} {ended:?}");
+    assert!(matches!(limited.meters(), Err(QueryError::TooSlow { .. })));
+    // The connection serves others.
+    assert!(matches!(read(&store, &|| {}), (6_000, Ok(()))));
+}
+
+#[test]
+fn too_many_intervals_are_refused_before_the_store_is_read() {
+    let store = opened(Path::new("/nowhere/store.sqlite"));
+    let years = |count: i64| span(0, count * 366 * 86_400 * SECOND);
+    for (step, years_max) in [(Step::QuarterHour, 5), (Step::Hour, 20), (Step::Day, 290), (Step::Month, 290)] {
+        let of = |span| store.energy(&Place::Meter(meter(1)), &[], span, step).unwrap_err();
+        assert!(matches!(of(years(years_max)), QueryError::Missing { .. }), "{step:?}");
+        if step == Step::QuarterHour || step == Step::Hour {
+            assert!(matches!(of(years(years_max + 1)), QueryError::TooManyIntervals), "{step:?}");
+        }
+    }
 }
 
 #[test]

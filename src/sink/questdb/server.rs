@@ -116,7 +116,22 @@ impl Server {
     /// # Errors
     /// When the server cannot be reached or refuses the statement.
     pub fn execute(&self, statement: &str) -> Result<Answer, SinkError> {
-        let answer = self.get(&format!("/exec?query={}", utf8_percent_encode(statement, NON_ALPHANUMERIC)))?;
+        let answer = self.get(&of_statement(statement))?;
+        self.answer(&answer)
+    }
+
+    /// The same, unless `end` comes first: then there is no answer, and the server ends the statement as soon as this
+    /// is dropped.
+    ///
+    /// # Errors
+    /// As [`Server::execute`].
+    pub fn execute_until(&self, statement: &str, end: impl Future<Output = ()>) -> Result<Option<Answer>, SinkError> {
+        let request = hyper::Request::get(format!("{}{}", self.url, of_statement(statement)));
+        let answer = self.send_until(request, Bytes::new(), end)?;
+        answer.map(|answer| self.answer(&answer)).transpose()
+    }
+
+    fn answer(&self, answer: &Response) -> Result<Answer, SinkError> {
         let status = answer.status().as_u16();
         match serde_json::from_slice::<Answer>(answer.body()) {
             Ok(answer) if answer.error.is_none() && status == 200 => Ok(answer),
@@ -140,13 +155,29 @@ impl Server {
     }
 
     fn send(&self, request: Builder, body: Bytes) -> Result<Response, SinkError> {
+        let answer = self.send_until(request, body, std::future::pending())?;
+        answer.ok_or_else(|| self.unreachable(&"the request was left"))
+    }
+
+    fn send_until(
+        &self,
+        request: Builder,
+        body: Bytes,
+        end: impl Future<Output = ()>,
+    ) -> Result<Option<Response>, SinkError> {
         let request = match &self.authorization {
             Some(value) => request.header(AUTHORIZATION, value),
             None => request,
         };
         let request = request.body(Full::new(body)).map_err(|error| self.unreachable(&error))?;
         let Connections { client, runtime } = self.connections()?;
-        runtime.block_on(client.send(request)).map_err(|error| self.no_answer(&error))
+        let answer = runtime.block_on(async {
+            tokio::select! {
+                answer = client.send(request) => Some(answer),
+                () = end => None,
+            }
+        });
+        answer.transpose().map_err(|error| self.no_answer(&error))
     }
 
     fn connections(&self) -> Result<&Connections, SinkError> {
@@ -186,6 +217,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.disconnect();
     }
+}
+
+fn of_statement(statement: &str) -> String {
+    format!("/exec?query={}", utf8_percent_encode(statement, NON_ALPHANUMERIC))
 }
 
 fn authorization(credentials: &Credentials) -> Option<HeaderValue> {

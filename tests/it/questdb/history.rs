@@ -247,6 +247,88 @@ fn more_rows_of_one_time_than_an_answer_has_come_once_each() {
 }
 
 #[test]
+fn a_row_that_is_inserted_between_two_parts_shifts_no_other() {
+    let client = Client::shared();
+    let (table, store) = store(&client, "inserted_meanwhile");
+    let start = time("2026-11-20T12:00:00Z");
+    // 9,000 rows of each second: the parts end within a second.
+    client.execute(&format!(
+        "INSERT INTO {table} SELECT cast({start} + {SECOND} * (x / 9000) AS TIMESTAMP_NS) ts, \
+         cast('80000000-0000-0000-0000-' || lpad(cast(x AS VARCHAR), 12, '0') AS UUID) meter, '1-0:1.8.0*255' obis, \
+         cast(x AS DOUBLE) value, 'acme' source, cast({start} AS TIMESTAMP_NS) received, cast(0 AS SHORT) flags \
+         FROM long_sequence(26999)"
+    ));
+    wait_applied(&client, &table);
+    let all = Filter { meters: Vec::new(), registers: Vec::new(), span: Span::ALL };
+    let mut found: Vec<f64> = Vec::new();
+    store
+        .samples(&all, &mut |sample| {
+            if found.is_empty() {
+                let others: Vec<_> = (0..3_i64)
+                    .flat_map(|second| (1..40_u128).map(move |number| (second, number)))
+                    .map(|(second, number)| {
+                        (MeterId::from(Uuid::from_u128(number)), IMPORT, start + second * SECOND, -1.0, 0)
+                    })
+                    .collect();
+                insert(&client, &table, &others);
+            }
+            found.push(sample.value);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    found.retain(|value| *value > 0.0);
+    found.sort_by(f64::total_cmp);
+    let expected: Vec<f64> = (1..27_000_u32).map(f64::from).collect();
+    assert_eq!(found.len(), expected.len());
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn more_meters_than_a_statement_has_are_read_in_parts() {
+    let client = Client::shared();
+    let (table, store) = store(&client, "many_meters");
+    let start = crate::support::load::now_ns() / DAY * DAY - 2 * DAY;
+    let hours = 3;
+    client.execute(&format!(
+        "INSERT INTO {table} SELECT cast({start} + {SECOND} * 3600 * (x % {hours}) AS TIMESTAMP_NS) ts, \
+         cast('00000000-0000-0000-0000-' || lpad(cast(x / {hours} AS VARCHAR), 12, '0') AS UUID) meter, '1-0:1.8.0*255' obis, \
+         cast(100 * (x % {hours}) AS DOUBLE) value, 'acme' source, cast({start} AS TIMESTAMP_NS) received, \
+         cast(0 AS SHORT) flags FROM long_sequence(1502)"
+    ));
+    wait_applied(&client, &table);
+    let number =
+        |number: u128| Uuid::parse_str(&format!("00000000-0000-0000-0000-{number:012}")).map(MeterId::from).unwrap();
+    let meters: Vec<MeterId> = (0..501).map(number).collect();
+    for (at, meter) in meters.iter().take(450).enumerate() {
+        if at % 50 == 0 {
+            describe(&client, &table, *meter, &format!("house {at}"), "Europe/Zurich");
+        }
+    }
+    assert_eq!(store.meters().unwrap().iter().filter(|entry| entry.name.starts_with("Meter of house")).count(), 9);
+    assert_eq!(store.meters().unwrap().len(), 501);
+    assert_eq!(store.newest(&[]).unwrap().len(), 501);
+    assert_eq!(store.newest(&meters).unwrap().into_keys().collect::<Vec<_>>(), meters);
+    let span = Span { from: UnixNanos(start), until: UnixNanos(start + DAY) };
+    let series: Vec<_> = meters.iter().map(|meter| Series { meter: *meter, obis: IMPORT }).collect();
+    let curves = store.curves(&series, span, 1_000).unwrap();
+    assert_eq!(curves.iter().filter(|curve| curve.len() == hours).count(), 500);
+    let places: Vec<_> = meters.iter().map(|meter| Place::Meter(*meter)).collect();
+    let energies = store.energies(&places, &[IMPORT], span, Step::Hour).unwrap();
+    let full = energies.iter().filter(|of_meter| of_meter.iter().filter(|it| it.is_complete).count() == 2).count();
+    assert_eq!((energies.len(), full), (501, 500));
+    let filter = Filter { meters: meters[1..].to_vec(), registers: vec![IMPORT], span };
+    let mut count = 0;
+    store
+        .samples(&filter, &mut |sample| {
+            assert_ne!(sample.meter, meters[0]);
+            count += 1;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(count, 1_500);
+}
+
+#[test]
 fn a_server_without_an_answer_says_why() {
     let client = Client::shared();
     let (table, store) = store(&client, "history_refused");
