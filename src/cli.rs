@@ -33,7 +33,6 @@ mod smart_me;
 mod sources;
 #[cfg(feature = "sqlite")]
 mod store;
-mod store_reader;
 mod table;
 mod top;
 mod verbosity;
@@ -143,7 +142,7 @@ pub fn main() -> ExitCode {
             if wants_json(&matches) && !failure.is_shown() {
                 table::print_json(&json!({ "error": failure.to_string() })).ok();
             }
-            telemetry::write_failure(&format!("meterline: {failure}"));
+            telemetry::write_failure(&table::harmless(&format!("meterline: {failure}")));
             failure.exit_code()
         }
     };

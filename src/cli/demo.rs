@@ -12,8 +12,8 @@ mod local_meters;
 mod outage;
 
 use super::Failure;
+use super::location::history;
 use super::meters;
-use super::store_reader;
 use super::table::print;
 use super::verbosity::Verbosity;
 use crate::app::{Service, telemetry};
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &DemoArgs, verbosity: Verbosity) -> Result<(), Fail
         arguments.all_vendors.then(|| LocalMeters::start(&clock)).transpose().map_err(Failure::failed)?;
     let config = configuration(arguments, &secrets, &cloud, local_meters.as_ref())?;
     let migrated = migrate(&config, arguments)?;
-    let store = store_reader::open(&config)?;
+    let store = history(&config)?;
     let service = Service::start(config, clock.clone()).map_err(Failure::failed)?;
     print(introduction(&service, &cloud, &arguments.data) + &migrated)?;
     let mut outage = Outage::of(&arguments.data.join("meterline.sqlite"), clock.monotonic());

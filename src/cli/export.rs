@@ -10,14 +10,15 @@ mod progress;
 mod row;
 
 use super::Failure;
-use super::location::DataLocation;
+use super::location::{DataLocation, history};
 use super::query::{registers, span};
-use super::store_reader;
 use super::table::{print, print_json};
 use super::verbosity::Verbosity;
+use crate::base::Stop;
 use crate::base::file::{Rights, replace_with};
+use crate::clock::Clock;
 use crate::query::select;
-use crate::query::{Filter, MeterEntry, Place, QueryError, Span, Store, When};
+use crate::query::{Filter, Limit, MeterEntry, Place, QueryError, Span, Store, When};
 use crate::reading::MeterId;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
@@ -28,12 +29,14 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Write samples to a CSV or Parquet file
 ///
 /// Each row is a sample: its time in UTC, its meter with name and metering point, its register with name and unit, its
 /// value as it is stored. The samples of the embedded store come by meter, register and time, the samples of QuestDB by time.
-/// Reads the embedded store, or QuestDB if the configuration has no embedded store. A file appears when it is complete.
+/// Reads the embedded store, or QuestDB if the configuration has no embedded store. A file appears when it is complete;
+/// an interrupted export leaves none.
 /// Works beside a running service.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -87,7 +90,16 @@ enum ExportError {
 }
 
 pub(super) fn run(arguments: &ExportArgs, verbosity: Verbosity) -> Result<(), Failure> {
-    let store = store_reader::open(&arguments.location.load()?)?;
+    let store = history(&arguments.location.load()?)?;
+    // To standard output there is nothing to clear away.
+    let interrupted = Stop::default();
+    let store = match &arguments.output {
+        Some(_) => {
+            note_signals(interrupted.clone())?;
+            store.within(&Limit::until(&interrupted))
+        }
+        None => store,
+    };
     let meters = store.meters().map_err(Failure::failed)?;
     let filter = arguments.filter(&store, &meters)?;
     let names: BTreeMap<MeterId, MeterEntry> = meters.into_iter().map(|entry| (entry.meter, entry)).collect();
@@ -99,12 +111,36 @@ pub(super) fn run(arguments: &ExportArgs, verbosity: Verbosity) -> Result<(), Fa
             done => done.map(drop).map_err(Failure::failed),
         };
     };
-    let count = export.write_file(file).map_err(Failure::failed)?;
+    let count = export.write_file(file).map_err(|error| match error {
+        ExportError::Query(QueryError::Left) => {
+            Failure::failed(format!("the export was interrupted; {} is not written", file.display()))
+        }
+        error => Failure::failed(error),
+    })?;
     if arguments.json {
         print_json(&json!({ "file": file, "samples": count }))
     } else {
         print(format!("{count} samples are in {}", file.display()))
     }
+}
+
+/// Asks for the end at SIGINT or SIGTERM, on a thread of its own.
+fn note_signals(interrupted: Stop) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _context = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        interrupted.by(Clock::system().monotonic());
+    })?;
+    Ok(())
 }
 
 impl ExportArgs {

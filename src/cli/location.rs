@@ -1,8 +1,9 @@
-//! The options `--config` and `--data`, shared by the commands.
+//! The options `--config` and `--data`, shared by the commands, and the store of a configuration.
 
 use super::Failure;
 use crate::app::check_data;
 use crate::config::{self, Config, Faults};
+use crate::query::Store;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -56,4 +57,13 @@ impl DataLocation {
         check_data(&config).map_err(Failure::Failed)?;
         Ok(config)
     }
+}
+
+/// The store of a configuration, for the commands that read history.
+pub(super) fn history(config: &Config) -> Result<Store, Failure> {
+    Store::open(&config.sinks).ok_or_else(|| {
+        Failure::failed(
+            "the configuration has no store with history: add [sink.sqlite] or [sink.questdb]; a Kafka topic cannot be queried",
+        )
+    })
 }

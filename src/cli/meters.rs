@@ -1,10 +1,9 @@
 //! `meterline meters`: lists the meters of the store with their newest values.
 
 use super::Failure;
-use super::location::DataLocation;
+use super::location::{DataLocation, history};
 use super::shown::{age, amount};
-use super::store_reader;
-use super::table::{print, print_json, table};
+use super::table::{one_line, print, print_json, table};
 use crate::clock::Clock;
 use crate::coverage;
 use crate::query::{MeterEntry, Newest, QueryError, Store};
@@ -18,7 +17,7 @@ use std::path::Path;
 /// List the meters of the store with their newest values
 ///
 /// Reads the embedded store, or QuestDB if the configuration has no embedded store. The value is the meter's power or
-/// flow, or else its first counter. A gap is open while the service misses readings of the meter; `meterline
+/// flow, or else its first counter; a unit of ? is not published by the vendor. A gap is open while the service misses readings of the meter; `meterline
 /// gaps` lists them. Works beside a running service.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -49,7 +48,7 @@ pub(super) struct Listed {
 
 pub(super) fn run(arguments: &MetersArgs) -> Result<(), Failure> {
     let config = arguments.location.load()?;
-    let store = store_reader::open(&config)?;
+    let store = history(&config)?;
     let mut listed = list(&store, &config.data_directory).map_err(Failure::failed)?;
     listed.retain(|meter| arguments.selects(&meter.entry));
     if arguments.json {
@@ -94,9 +93,9 @@ pub(super) fn shown(listed: &[Listed], now: UnixNanos) -> Table {
         let newest = Newest::headline(registers);
         let newest_at = registers.iter().map(|newest| newest.at).max();
         rows.add_row([
-            entry.shown_name(),
-            entry.serial.clone(),
-            entry.source.clone(),
+            one_line(&entry.shown_name()),
+            one_line(&entry.serial),
+            one_line(&entry.source),
             newest.map(Newest::name).unwrap_or_default(),
             newest.map(|newest| amount(newest.value, newest.unit())).unwrap_or_default(),
             newest_at.map(|at| age(at, now)).unwrap_or_default(),

@@ -64,7 +64,7 @@ impl Running {
     }
 }
 
-/// The unfinished replays in the data of the status page, by sink.
+/// The unfinished replays in the data of the built-in page, by sink.
 fn replays(status: &Value) -> BTreeMap<String, Running> {
     let sinks = status["sinks"].as_array().map(Vec::as_slice).unwrap_or_default();
     let replay = |sink: &Value| {

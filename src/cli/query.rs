@@ -1,19 +1,17 @@
 //! `meterline query`: values and energy of a meter or metering point.
 
 mod output;
-mod question;
 mod rows;
 
 use super::Failure;
-use super::location::DataLocation;
-use super::store_reader;
+use super::location::{DataLocation, history};
 use crate::clock::Clock;
 use crate::query::select;
 use crate::query::{MeterEntry, Span, Step, Store, When};
 use crate::reading::{MeterId, Obis};
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-use question::Question;
+use rows::Question;
 
 /// Show values and energy of a meter or a metering point
 ///
@@ -83,7 +81,7 @@ impl StepArg {
 }
 
 pub(super) fn run(arguments: &QueryArgs) -> Result<(), Failure> {
-    let store = store_reader::open(&arguments.location.load()?)?;
+    let store = history(&arguments.location.load()?)?;
     let question = arguments.question(&store)?;
     let rows = rows::answer(&store, &question)?;
     if arguments.json {

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Show the state of every source of the running service
 ///
 /// Use it when data of a source does not arrive. It shows the state of each source, the
-/// time of the last change and the reason, as on the status page. A source is a webhook
+/// time of the last change and the reason, as on the built-in page. A source is a webhook
 /// account, a task of a [[smart_me]] account, or a [[json]] device.
 #[derive(Debug, Args)]
 #[command(after_help = "States:\n  \

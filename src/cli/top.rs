@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &TopArgs) -> Result<(), Failure> {
     shown
 }
 
-/// The data of the status page.
+/// The data of the built-in page.
 fn status(directory: &Path) -> Result<Value, String> {
     if !is_served(directory) {
         return Err(not_served(directory));

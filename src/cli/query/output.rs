@@ -1,11 +1,10 @@
 //! Prints the rows of an answer as a table, CSV or JSON. Times are local, with their offset.
 
-use super::question::Question;
-use super::rows::{Row, Value};
+use super::rows::{Question, Row, Value};
 use crate::cli::Failure;
 use crate::cli::csv::write_row;
 use crate::cli::shown::amount;
-use crate::cli::table::{self, print, print_bytes, print_json};
+use crate::cli::table::{self, one_line, print, print_bytes, print_json};
 use crate::query::{MeterEntry, Place, name_of, unit_of};
 use crate::reading::{MeterId, UnixNanos};
 use jiff::Timestamp;
@@ -43,7 +42,7 @@ pub(super) fn table(question: &Question, rows: &[Row]) -> Result<(), Failure> {
     if rows.is_empty() {
         return print(format!(
             "{}: no values from {} to {}",
-            question.title(),
+            one_line(&question.title()),
             question.local(question.span.from),
             question.local(question.span.until)
         ));
@@ -57,7 +56,7 @@ pub(super) fn table(question: &Question, rows: &[Row]) -> Result<(), Failure> {
         let (register, unit, start) = (name_of(*obis), unit_of(*obis), question.local(*start));
         shown.add_row(match value {
             Value::Sample { meter, value, flags } => {
-                [register, start, amount(*value, unit), flags.clone(), question.meter_name(*meter)]
+                [register, start, amount(*value, unit), flags.clone(), one_line(&question.meter_name(*meter))]
             }
             Value::Energy { until, amount: energy, state } => {
                 [register, start, question.local(*until), amount(*energy, unit), (*state).to_owned()]
@@ -68,7 +67,7 @@ pub(super) fn table(question: &Question, rows: &[Row]) -> Result<(), Failure> {
             }
         });
     }
-    print(format!("{}\n{shown}", question.title()))
+    print(format!("{}\n{shown}", one_line(&question.title())))
 }
 
 /// CSV with full precision.

@@ -1,12 +1,27 @@
-//! The answer to a question as rows: samples, energies of counters, means of other registers.
+//! A question whose texts were understood, and its answer as rows: samples, energies of counters, means of other registers.
 
-use super::question::{Question, ROWS_MAX};
 use crate::cli::Failure;
+use crate::query::select::Found;
 use crate::query::{Filter, Span, Step, Store, StoredSample, intervals};
 use crate::reading::registry::is_counter;
 use crate::reading::{MeterId, Obis, UnixNanos};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+
+/// Rows of an answer at most; `meterline export` has no bound.
+const ROWS_MAX: usize = 100_000;
+
+/// A checked question.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) found: Found,
+    /// Empty: those that the step has by default.
+    pub(super) registers: Vec<Obis>,
+    pub(super) span: Span,
+    pub(super) step: Option<Step>,
+    pub(super) zone: TimeZone,
+}
 
 /// A row.
 #[derive(Debug, Clone, PartialEq)]

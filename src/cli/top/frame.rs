@@ -1,4 +1,4 @@
-//! One frame of the view, made from the data of the status page. Pure: no terminal, no service.
+//! One frame of the view, made from the data of the built-in page. Pure: no terminal, no service.
 //!
 //! Texts come from devices and vendors: control characters in them are replaced.
 

@@ -9,6 +9,7 @@ use meterline_load::{Body, Reading};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -130,6 +131,9 @@ fn queries_of_both_stores_have_the_numbers_of_what_was_posted() {
             use_questdb(&service);
         }
         let listed = json(&service, &["meters", "--json"]);
+        // Names have no end of a line in a terminal.
+        let shown = [service.text_of(&["meters"]), service.text_of(&["top", "--once"])];
+        assert!(shown[0].contains("'Keller'\\nlinks") && shown[1].contains("=1+1"), "{shown:?}");
         let named = listed.as_array().unwrap().iter().find(|meter| meter["meter"] == NAMED.to_string()).unwrap();
         assert_eq!(
             (&named["name"], &named["serial"], &named["source"]),
@@ -264,4 +268,33 @@ fn a_command_that_cannot_answer_says_why_also_in_json_and_leaves_no_file() {
     assert!(!file.exists() && !service.data_directory().join("all.csv.new").exists());
     service.reconfigure("[sink.questdb]\nurl = \"http://127.0.0.1:1\"\n", "[sink.kafka]\nbrokers = \"127.0.0.1:1\"\n");
     assert!(error(&["meters", "--json"], 1).contains("no store with history"));
+}
+
+#[test]
+fn an_interrupted_export_leaves_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    let configuration = format!(
+        "data_directory = {:?}\n[sink.questdb]\nurl = \"http://{}\"\ntimeout = \"1h\"\n",
+        file("data"),
+        questdb::half_silent()
+    );
+    std::fs::write(file("meterline.toml"), configuration).unwrap();
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let export = Command::new(env!("CARGO_BIN_EXE_meterline"))
+            .args(["export", "--config"])
+            .arg(file("meterline.toml"))
+            .arg("--output")
+            .arg(file("all.csv"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait::until("the new file is there", LIMIT, || file("all.csv.new").exists());
+        let id = rustix::process::Pid::from_child(&export);
+        rustix::process::kill_process(id, signal).unwrap();
+        let output = export.wait_with_output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && message.contains("the export was interrupted"), "{message}");
+        assert!(!file("all.csv.new").exists() && !file("all.csv").exists());
+    }
 }

@@ -4,6 +4,8 @@ use super::process::{Process, server_script};
 use super::{from_environment, ports, wait};
 use meterline_load::http;
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -171,4 +173,29 @@ impl Server {
 fn copy_directory(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-r").args([from, to]).status().unwrap();
     assert!(copied.success(), "cp -r {} {}: {copied}", from.display(), to.display());
+}
+
+/// A QuestDB that has no meters, and never answers a question for samples. Returns its address.
+pub(crate) fn half_silent() -> SocketAddr {
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = |mut stream: TcpStream| {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while stream.read_exact(&mut byte).is_ok() {
+            head.push(byte[0]);
+            if head.ends_with(b"\r\n\r\n") && !String::from_utf8_lossy(&head).contains("ORDER%20BY%20ts") {
+                head.clear();
+                let body = "{\"columns\":[{\"name\":\"meter\"}],\"dataset\":[],\"count\":0}";
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+            }
+        }
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    address
 }
