@@ -1,4 +1,4 @@
-//! The admin listener: `/metrics`, `/livez`, `/readyz`, the status page and its JSON.
+//! The admin listener: `/metrics`, `/livez`, `/readyz`, the built-in page and its JSON.
 //!
 //! It has its own thread and runtime, so that it answers while the data plane is busy.
 //! It reads snapshots through [`Views`] and changes nothing. It knows no type of source
@@ -35,11 +35,11 @@ mod units;
 pub use history::History;
 pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SharedStatus, SilentMeterStatus, SilentStatus,
-    SinkStatus, Status, ValueStatus, VolumeStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, Kind as TroubleKind,
+    MeterStatus, MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SHOWN_MAX as TROUBLES_SHOWN_MAX,
+    SharedStatus, SilentMeterStatus, SilentStatus, SinkStatus, Status, Trouble, Troubles, ValueStatus, VolumeStatus,
 };
-pub use trouble::{Kind as TroubleKind, SHOWN_MAX as TROUBLES_SHOWN_MAX, Trouble, Troubles, troubles};
+pub use trouble::troubles;
 
 use crate::clock::Clock;
 use crate::coverage::Coverage;
@@ -55,7 +55,7 @@ pub struct Views {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// `Err` with the reason while ingest would answer 503.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// The contents of the status page.
+    /// The contents of the built-in page.
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
     /// The newest values of the meters.
     pub ingest: Ingest,
@@ -64,7 +64,9 @@ pub struct Views {
     /// The gaps in the meters' readings.
     pub coverage: Coverage,
     /// The past, from the store.
-    pub history: Arc<History>,
+    pub history: History,
+    /// Whether the one who asks has a session, which a page offers to end.
+    pub is_logged_in: bool,
     /// The time of the views.
     pub clock: Clock,
 }

@@ -47,7 +47,7 @@ pub enum Command {
         /// Only say what would change.
         dry_run: bool,
     },
-    /// Returns the data of the status page.
+    /// Returns the data of the built-in page.
     Status,
 }
 

@@ -9,7 +9,7 @@
 //! sinks read. Invariants: nothing is refused for its content unless the source is
 //! configured so or has used up its quota of undecodable bodies; a body is counted
 //! once, after its sync; no lock is held while anything waits; the data kept for the
-//! status page has a fixed size. Parts that follow the readings get them after the sync, from
+//! built-in page has a fixed size. Parts that follow the readings get them after the sync, from
 //! the walk over the body that counts them.
 
 mod clock_watch;

@@ -28,6 +28,7 @@ use subtle::ConstantTimeEq;
 
 pub(super) use sessions::LIFETIME;
 
+/// The start of the cookie's name; the port ends it, because a browser sends a cookie to all ports of a host.
 const COOKIE_NAME: &str = "meterline-session";
 
 /// The decision about a request.
@@ -51,13 +52,15 @@ pub(super) struct Access {
     proxies: Vec<IpNet>,
     /// Whether browsers reach it by HTTPS.
     is_secure: bool,
+    cookie: String,
     sessions: Mutex<Sessions>,
     budgets: Mutex<LoginBudgets>,
     clock: Clock,
 }
 
 impl Access {
-    pub(super) fn new(login: &AdminLogin, transport: &AdminTransport, clock: Clock) -> Self {
+    /// The access to the listener on this port.
+    pub(super) fn new(login: &AdminLogin, transport: &AdminTransport, port: u16, clock: Clock) -> Self {
         let (served, proxies) = match transport {
             AdminTransport::Loopback | AdminTransport::Tls(_) => (None, Vec::new()),
             AdminTransport::BehindProxy(networks) => (Some(networks.clone()), networks.clone()),
@@ -69,6 +72,7 @@ impl Access {
             served,
             proxies,
             is_secure: matches!(transport, AdminTransport::Tls(_) | AdminTransport::BehindProxy(_)),
+            cookie: format!("{COOKIE_NAME}-{port}"),
             sessions: Mutex::default(),
             budgets: Mutex::new(LoginBudgets::new()),
             clock,
@@ -116,27 +120,34 @@ impl Access {
             return Ok(None);
         }
         let session = self.sessions.lock().begin(self.clock.monotonic())?;
-        Ok(HeaderValue::from_str(&self.cookie(&session, LIFETIME.as_secs())).ok())
+        Ok(HeaderValue::from_str(&self.set_cookie(&session, LIFETIME.as_secs())).ok())
     }
 
     /// Ends the session of a request: the cookie that removes it.
     pub(super) fn log_out(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        for session in sessions_of(headers) {
+        for session in self.sessions_of(headers) {
             self.sessions.lock().end(session);
         }
-        HeaderValue::from_str(&self.cookie("", 0)).ok()
+        HeaderValue::from_str(&self.set_cookie("", 0)).ok()
     }
 
     /// Whether a session could be ended, so that a page offers it.
     pub(super) fn has_session(&self, headers: &HeaderMap) -> bool {
         let now = self.clock.monotonic();
         let sessions = self.sessions.lock();
-        sessions_of(headers).any(|session| sessions.has(session, now))
+        self.sessions_of(headers).any(|session| sessions.has(session, now))
     }
 
-    fn cookie(&self, value: &str, seconds: u64) -> String {
+    fn set_cookie(&self, value: &str, seconds: u64) -> String {
         let secure = if self.is_secure { "; Secure" } else { "" };
-        format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+        format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}", self.cookie)
+    }
+
+    /// The sessions that the cookies of a request name.
+    fn sessions_of<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.filter(move |(name, _)| *name == self.cookie).map(|(_, session)| session)
     }
 
     /// Counts an attempt, and waits out its delay.
@@ -178,13 +189,6 @@ fn is_same(wanted: Option<Digest>, presented: &[u8]) -> bool {
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = value.as_bytes().split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
-}
-
-/// The sessions that the cookies of a request name.
-fn sessions_of(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, session)| session)
 }
 
 impl fmt::Debug for Access {

@@ -13,6 +13,8 @@ use super::parameters::Parameters;
 use super::response::{Answer, TEXT, html, response};
 use super::status::Status;
 use super::{Views, login, meter, now, runbook};
+use crate::base::Stop;
+use crate::clock::Clock;
 use crate::reading::MeterId;
 use askama::Template;
 use http_body_util::BodyExt as _;
@@ -22,6 +24,7 @@ use hyper::{Method, Request, StatusCode};
 use serde::Serialize;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -72,8 +75,8 @@ impl Pages {
         }
     }
 
-    /// Answers a request of this peer.
-    pub(super) async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    /// Answers a request of this peer; `is_known` is set if it may see everything.
+    pub(super) async fn answer(&self, request: Request<Incoming>, peer: IpAddr, is_known: &AtomicBool) -> Answer {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
             "/livez" if is_read => response(StatusCode::OK, TEXT, "alive\n"),
@@ -103,7 +106,10 @@ impl Pages {
             "/script.js" => response(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT),
             "/icon.svg" => response(StatusCode::OK, "image/svg+xml", ICON),
             _ => match self.access.decide(request.headers(), peer).await {
-                Decision::Allowed => self.page(&request).await,
+                Decision::Allowed => {
+                    is_known.store(true, Ordering::Relaxed);
+                    self.page(&request).await
+                }
                 Decision::LoginNeeded => {
                     let page = request.uri().path_and_query().map_or("/", |page| page.as_str());
                     login::needed(request.headers(), page)
@@ -121,7 +127,23 @@ impl Pages {
         }
         let asks_store = matches!(path.as_str(), "/" | "/meters") || path.starts_with("/meter/");
         let permits = if asks_store { &self.stored } else { &self.pages };
-        made(permits, self.views.clone(), move |views| view(views, &path, &parameters)).await
+        let asked = Asked(Stop::default(), self.views.clock.clone());
+        let left = asked.0.clone();
+        let views = Views { is_logged_in: self.access.has_session(request.headers()), ..self.views.clone() };
+        let made = made(permits, views, move |views| {
+            let views = Views { history: views.history.for_page(&left), ..views.clone() };
+            view(&views, &path, &parameters)
+        });
+        made.await
+    }
+}
+
+/// A page that a client waits for. When the client has gone, the queries end.
+struct Asked(Stop, Clock);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.by(self.1.monotonic());
     }
 }
 
@@ -174,7 +196,7 @@ fn view(views: &Views, path: &str, parameters: &Parameters) -> Answer {
     match path {
         "/" => html(&now::page(views, View::Now, parameters)),
         "/meters" => html(&now::page(views, View::Meters, parameters)),
-        "/flow" => html(&FlowPage::new(&(views.status)())),
+        "/flow" => html(&FlowPage::new(&(views.status)(), views.is_logged_in)),
         "/trouble" => trouble(views),
         "/openapi.json" => response(StatusCode::OK, JSON, OPENAPI),
         "/status.json" => json(&(views.status)()),
@@ -224,7 +246,7 @@ struct TroublePage {
 
 fn trouble(views: &Views) -> Answer {
     let status = (views.status)();
-    html(&TroublePage { frame: Frame::new(View::Trouble, "Trouble", &status), status })
+    html(&TroublePage { frame: Frame::new(View::Trouble, "Trouble", &status, views.is_logged_in), status })
 }
 
 fn json(data: &impl Serialize) -> Answer {

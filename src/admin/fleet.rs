@@ -3,6 +3,7 @@
 //! A list is made for one page from snapshots, and is as long as the fleet.
 
 use super::Views;
+use super::history::PastError;
 use super::meter_state::Meter;
 use crate::ingest::METERS_MAX;
 use crate::reading::{MeterId, UnixNanos};
@@ -10,28 +11,47 @@ use crate::source::Description as Source;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// All meters, in no order.
-pub(super) fn meters(views: &Views, now: UnixNanos) -> Vec<Meter> {
+/// All meters.
+pub(super) struct Fleet {
+    /// In no order.
+    pub(super) meters: Vec<Meter>,
+    /// A sentence about missing meters, with the reason.
+    pub(super) notice: Option<String>,
+}
+
+/// All meters; without the stored ones while the store cannot be read.
+pub(super) fn meters(views: &Views, now: UnixNanos) -> Fleet {
     let readings = views.ingest.newest_readings(METERS_MAX);
     let mut meters: HashMap<MeterId, Meter> = HashMap::with_capacity(readings.len());
     meters.extend(readings.iter().map(|reading| (reading.meter, Meter::of_reading(reading))));
     views.meters.each_valid(|version| {
         meters.entry(version.meter).or_insert_with(|| Meter::new(version.meter)).describe(version);
     });
-    for entry in views.history.meters(now).iter() {
+    let (stored, fault) = views.history.meters(now);
+    for entry in &stored.meters {
         meters.entry(entry.meter).or_insert_with(|| Meter::stored(entry));
     }
     let mut meters: Vec<Meter> = meters.into_values().collect();
     meters.iter_mut().for_each(Meter::classify);
-    meters
+    let left_out = || match stored.left_out {
+        0 => None,
+        count => Some(format!("{count} meters of the store are not in this list; `meterline meters` has all.")),
+    };
+    let notice = fault.map(|fault| without_store(&fault)).or_else(left_out);
+    Fleet { meters, notice }
+}
+
+/// The sentence about a store that cannot be read.
+pub(super) fn without_store(fault: &PastError) -> String {
+    format!("These are live values, without curves and energy: {fault}.")
 }
 
 /// One meter; `None` if nothing is known about it.
 pub(super) fn meter(views: &Views, id: MeterId, now: UnixNanos) -> Option<Meter> {
     let reading = views.ingest.newest_readings_of(&[id]).pop();
     let versions = views.meters.versions(id);
-    let stored = views.history.meters(now);
-    let entry = stored.iter().find(|entry| entry.meter == id);
+    let (stored, _) = views.history.meters(now);
+    let entry = stored.meters.iter().find(|entry| entry.meter == id);
     let mut meter = match (&reading, entry) {
         (Some(reading), _) => Meter::of_reading(reading),
         (None, Some(entry)) => Meter::stored(entry),

@@ -4,8 +4,7 @@
 
 use super::frame::{Frame, View};
 use super::page;
-use super::status::{IngestStatus, JournalStatus, SinkStatus, Status};
-use super::trouble::Trouble;
+use super::status::{IngestStatus, JournalStatus, SinkStatus, Status, Trouble};
 use crate::base::human;
 use crate::source::SourceState;
 use askama::Template;
@@ -51,13 +50,13 @@ struct Bar {
 }
 
 impl FlowPage {
-    pub(super) fn new(status: &Status) -> Self {
+    pub(super) fn new(status: &Status, is_logged_in: bool) -> Self {
         let mut ingest: Vec<&IngestStatus> = status.ingest.iter().collect();
         ingest.sort_by(|one, other| other.readings_per_minute.total_cmp(&one.readings_per_minute));
         let total = status.ingest.iter().map(|source| source.readings_per_minute).sum();
         let of_sinks = status.sinks.iter().filter(|sink| !sink.internal);
         Self {
-            frame: Frame::new(View::Flow, "Flow", status),
+            frame: Frame::new(View::Flow, "Flow", status, is_logged_in),
             sources_more: ingest.len().saturating_sub(SOURCES_SHOWN_MAX),
             sources: ingest.into_iter().take(SOURCES_SHOWN_MAX).map(|source| source_node(source, status)).collect(),
             total: rate(total),
@@ -79,7 +78,7 @@ fn source_node(source: &IngestStatus, status: &Status) -> Node {
         (false, false) if source.bodies == 0 => ("muted", "○", "has sent nothing yet"),
         (false, false) => ("good", "●", "delivers"),
     };
-    let newest = source.last_reading_age_seconds.map(|age| format!("newest reading {} old", human::seconds(age)));
+    let newest = source.last_reading_age_seconds.map(|age| format!("newest reading {} old", age_of(age)));
     let kinds: Vec<&str> = tasks.map(|task| task.kind).collect();
     let facts = [Some(rate(source.readings_per_minute)), newest, kinds.first().map(|kind| (*kind).to_owned())];
     Node {
@@ -94,7 +93,7 @@ fn source_node(source: &IngestStatus, status: &Status) -> Node {
 }
 
 fn sink_node(sink: &SinkStatus, total: f64, status: &Status) -> Node {
-    let behind = human::seconds(sink.lag_seconds);
+    let behind = age_of(sink.lag_seconds);
     let (class, mark, state) = match sink.state {
         "running" if sink.replaying_until.is_some() => ("good", "●", "repeats earlier records".to_owned()),
         "running" if sink.lag_records == 0 => ("good", "●", "has everything".to_owned()),
@@ -118,6 +117,11 @@ fn sink_node(sink: &SinkStatus, total: f64, status: &Status) -> Node {
         trouble,
         thickness: if sink.state == "running" { thickness(total) } else { 0 },
     }
+}
+
+/// An age as people read it.
+fn age_of(seconds: f64) -> String {
+    if seconds < 1.0 { "under a second".to_owned() } else { human::seconds(seconds) }
 }
 
 fn trouble_of(name: &str, status: &Status) -> Option<(String, String)> {
@@ -179,7 +183,7 @@ mod tests {
         let mut status = status();
         change(&mut status);
         status.trouble = troubles(&status);
-        FlowPage::new(&status).render().unwrap()
+        FlowPage::new(&status, false).render().unwrap()
     }
 
     #[test]
@@ -188,6 +192,7 @@ mod tests {
         assert_eq!(thick, [0, 1, 4, 6, 8, 13]);
         assert_eq!([rate(0.0), rate(0.25)], ["0 readings/min", "0.2 readings/min"]);
         assert_eq!(rate(1_240.4), "1,240 readings/min");
+        assert_eq!([0.18, 0.999, 1.0, 720.0].map(age_of), ["under a second", "under a second", "1s", "12m"]);
         assert_eq!([grouped(999), grouped(1_000), grouped(1_234_567)], ["999", "1,000", "1,234,567"]);
     }
 

@@ -57,6 +57,8 @@ pub(super) struct Frame {
     level: Level,
     troubles: usize,
     words: String,
+    /// Whether the browser has a session, which it can end.
+    pub(super) is_logged_in: bool,
 }
 
 /// An item of the navigation.
@@ -71,7 +73,7 @@ pub(super) struct Item {
 
 impl Frame {
     /// The frame of a view of this status.
-    pub(super) fn new(view: View, title: impl Into<String>, status: &Status) -> Self {
+    pub(super) fn new(view: View, title: impl Into<String>, status: &Status, is_logged_in: bool) -> Self {
         Self {
             view,
             title: title.into(),
@@ -82,6 +84,7 @@ impl Frame {
             level: status.trouble.level,
             troubles: status.trouble.count,
             words: status.trouble.summary.clone(),
+            is_logged_in,
         }
     }
 

@@ -1,10 +1,14 @@
 //! The past in lists: sparklines and the energy of today, from the configured store.
 //!
 //! Bounds: answers are kept for [`FRESH_NS`], of at most [`METERS_MAX`] meters, so that many viewers ask the store once.
-//! A store that cannot be read leaves the past out and is named.
+//! A page waits for the store no longer than [`LISTS_TIME`], and a span that a person chose no longer than [`SPANS_TIME`].
+//! A store that did not answer is asked by one page after each [`PAUSE`]. A store that cannot be read leaves the past out
+//! and is named; the present needs no store.
 
 use super::meter_state::Meter;
-use crate::query::{Energy, MeterEntry, Place, QueryError, Series, Span, Step, Store};
+use crate::base::Stop;
+use crate::clock::Clock;
+use crate::query::{Energy, Limit, MeterEntry, Newest, Place, QueryError, Series, Span, Step, Store};
 use crate::reading::registry::{self, MainValue, Unit};
 use crate::reading::{MeterId, Obis, UnixNanos};
 use lru::LruCache;
@@ -12,19 +16,32 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+/// The time of a page for what every list and every head needs; pages have 20 s.
+const LISTS_TIME: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 5 });
+/// The time of a page for all, with curves of a long span.
+const SPANS_TIME: Duration = Duration::from_secs(15);
+/// A failure after this time is one of a store that does not answer, and not a refusal.
+const SLOW: Duration = Duration::from_secs(1);
+/// The time until a store that did not answer is asked again.
+const PAUSE: Duration = Duration::from_secs(30);
 /// An answer is used for this long.
 const FRESH_NS: i64 = 60 * SECOND_NS;
 /// Answers kept, one for each meter.
 const METERS_MAX: usize = 2_000;
-/// Meters of the store in a list: of more, those with a name come first.
-const STORED_METERS_MAX: usize = 20_000;
+/// Meters of the store in a list: of more, those with a name come first, and the page says how many are left out.
+const STORED_METERS_MAX: usize = if cfg!(test) { 3 } else { 20_000 };
 /// The span of a sparkline.
 const SPARK_NS: i64 = 6 * 3_600 * SECOND_NS;
 /// Points of a sparkline.
 const SPARK_POINTS: usize = 36;
 const DAY_NS: i64 = 86_400 * SECOND_NS;
 const SECOND_NS: i64 = 1_000_000_000;
+
+/// The sentence of a view without a store.
+pub(super) const NO_STORE: &str =
+    "Curves and energy need a store that can be read: configure [sink.sqlite] or [sink.questdb].";
 
 /// The past of a meter, as lists show it.
 #[derive(Debug, Clone, Default)]
@@ -44,51 +61,123 @@ pub(super) struct Day {
     pub(super) given: Option<(f64, Unit)>,
 }
 
-/// The history in the store, with the answers of the last minute.
-#[derive(Debug)]
+/// The meters of the store.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    pub(super) meters: Vec<MeterEntry>,
+    /// The number of further ones.
+    pub(super) left_out: usize,
+}
+
+/// Why there is nothing of the past.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PastError {
+    #[error("{0}")]
+    Query(#[from] QueryError),
+    /// It is not asked, because it did not answer a moment ago.
+    #[error("the store did not answer in time, and is asked again in {0} s")]
+    Paused(u64),
+}
+
+/// The history in the store, with the answers of the last minute. Clones share these, and have limits of their own.
+#[derive(Debug, Clone)]
 pub struct History {
-    store: Option<Store>,
+    /// For what lists and heads need: little.
+    lists: Option<Store>,
+    /// For a span that a person chose.
+    spans: Option<Store>,
+    clock: Clock,
+    known: Arc<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
     past: Mutex<LruCache<MeterId, (UnixNanos, Past)>>,
-    meters: Mutex<Option<(UnixNanos, Arc<Vec<MeterEntry>>)>>,
+    meters: Mutex<Option<(UnixNanos, Arc<Stored>)>>,
+    /// When the store did not answer, or was asked again after that: set until it answers.
+    unanswered: Mutex<Option<Instant>>,
 }
 
 impl History {
     /// The history in this store; without one, views show the present only.
-    pub fn new(store: Option<Store>) -> Self {
+    pub fn new(store: Option<Store>, clock: Clock) -> Self {
         let meters_max = NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN);
-        Self { store, past: Mutex::new(LruCache::sparse(meters_max)), meters: Mutex::default() }
+        let past = Mutex::new(LruCache::sparse(meters_max));
+        let known = Known { past, meters: Mutex::default(), unanswered: Mutex::default() };
+        Self { lists: store.clone(), spans: store, clock, known: Arc::new(known) }
     }
 
-    pub(super) fn store(&self) -> Option<&Store> {
-        self.store.as_ref()
+    /// The same for one page, which is given up when `left` is asked.
+    pub(super) fn for_page(&self, left: &Stop) -> Self {
+        let within =
+            |store: &Option<Store>, time| store.as_ref().map(|store| store.within(&Limit::of(time, &self.clock, left)));
+        Self { lists: within(&self.lists, LISTS_TIME), spans: within(&self.spans, SPANS_TIME), ..self.clone() }
     }
 
-    /// The meters of the store; none while it cannot be read.
-    pub(super) fn meters(&self, now: UnixNanos) -> Arc<Vec<MeterEntry>> {
-        if let Some((at, known)) = &*self.meters.lock()
+    pub(super) fn has_store(&self) -> bool {
+        self.spans.is_some()
+    }
+
+    /// The store for a span, which may take longer than a list; `None` without a store.
+    ///
+    /// # Errors
+    /// While the store is not asked.
+    pub(super) fn store(&self) -> Result<Option<&Store>, PastError> {
+        match *self.known.unanswered.lock() {
+            Some(since) if self.spans.is_some() => self.paused(since).map_or(Ok(self.spans.as_ref()), Err),
+            _ => Ok(self.spans.as_ref()),
+        }
+    }
+
+    /// The meters of the store. If it cannot be read, those that were read last, and why.
+    pub(super) fn meters(&self, now: UnixNanos) -> (Arc<Stored>, Option<PastError>) {
+        let known = self.known.meters.lock().clone();
+        if let Some((at, known)) = &known
             && is_fresh(*at, now)
         {
-            return Arc::clone(known);
+            return (Arc::clone(known), None);
         }
-        let mut found = self.store.as_ref().and_then(|store| store.meters().ok()).unwrap_or_default();
-        found.truncate(STORED_METERS_MAX);
-        let found = Arc::new(found);
-        *self.meters.lock() = Some((now, Arc::clone(&found)));
-        found
+        match self.ask(Store::meters) {
+            Ok(None) => Default::default(),
+            Ok(Some(mut meters)) => {
+                let left_out = meters.len().saturating_sub(STORED_METERS_MAX);
+                meters.truncate(STORED_METERS_MAX);
+                let found = Arc::new(Stored { meters, left_out });
+                *self.known.meters.lock() = Some((now, Arc::clone(&found)));
+                (found, None)
+            }
+            Err(error) => (known.map(|(_, known)| known).unwrap_or_default(), Some(error)),
+        }
+    }
+
+    /// The time zone of a meter's days in the store.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(super) fn time_zone(&self, meter: MeterId) -> Result<Option<String>, PastError> {
+        self.ask(|store| store.time_zone(&Place::Meter(meter)))
+    }
+
+    /// The newest value of each register of a meter in the store.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(super) fn registers(&self, meter: MeterId) -> Result<Vec<Newest>, PastError> {
+        let registers = self.ask(|store| store.registers(meter))?.unwrap_or_default();
+        Ok(registers.into_iter().map(|register| register.newest).collect())
     }
 
     /// Gives the newest values of the store to meters that were not heard since the start.
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub(super) fn fill(&self, meters: &mut [Meter]) -> Result<(), QueryError> {
-        let Some(store) = &self.store else { return Ok(()) };
+    pub(super) fn fill(&self, meters: &mut [Meter]) -> Result<(), PastError> {
         let unheard: Vec<MeterId> =
             meters.iter().filter(|meter| meter.values.is_empty()).map(|meter| meter.id).collect();
         if unheard.is_empty() {
             return Ok(());
         }
-        let mut newest = store.newest(&unheard)?;
+        let mut newest = self.ask(|store| store.newest(&unheard))?.unwrap_or_default();
         for meter in meters.iter_mut() {
             if let Some(values) = newest.remove(&meter.id) {
                 meter.set_stored_values(values);
@@ -97,16 +186,12 @@ impl History {
         Ok(())
     }
 
-    /// The past of these meters.
-    ///
-    /// # Errors
-    /// A store that cannot be read.
-    pub(super) fn past(&self, meters: &[Meter], now: UnixNanos) -> Result<HashMap<MeterId, Past>, QueryError> {
-        let Some(store) = &self.store else { return Ok(HashMap::new()) };
+    /// The past of these meters. If the store cannot be read, of those that were asked for a moment ago, and why.
+    pub(super) fn past(&self, meters: &[Meter], now: UnixNanos) -> (HashMap<MeterId, Past>, Option<PastError>) {
         let mut found = HashMap::new();
         let mut unknown = Vec::new();
         {
-            let past = self.past.lock();
+            let past = self.known.past.lock();
             for meter in meters {
                 match past.peek(&meter.id).filter(|(at, _)| is_fresh(*at, now)) {
                     Some((_, past)) => drop(found.insert(meter.id, past.clone())),
@@ -114,13 +199,46 @@ impl History {
                 }
             }
         }
-        let asked = ask(store, &unknown, now)?;
-        let mut past = self.past.lock();
+        if unknown.is_empty() {
+            return (found, None);
+        }
+        let asked = match self.ask(|store| ask(store, &unknown, now)) {
+            Ok(asked) => asked.unwrap_or_default(),
+            Err(error) => return (found, Some(error)),
+        };
+        let mut past = self.known.past.lock();
         for (meter, of_meter) in asked {
             past.put(meter, (now, of_meter.clone()));
             found.insert(meter, of_meter);
         }
-        Ok(found)
+        (found, None)
+    }
+
+    /// Asks the store, unless it did not answer a moment ago: then one page asks after each pause, and the others go on
+    /// without an answer. `None` without a store.
+    fn ask<T>(&self, question: impl FnOnce(&Store) -> Result<T, QueryError>) -> Result<Option<T>, PastError> {
+        let Some(store) = &self.lists else { return Ok(None) };
+        let began = self.clock.monotonic();
+        if let Some(since) = &mut *self.known.unanswered.lock() {
+            self.paused(*since).map_or(Ok(()), Err)?;
+            *since = began;
+        }
+        let answer = question(store);
+        match &answer {
+            // The client did not wait long enough to know.
+            Err(QueryError::Left) => {}
+            Err(_) if self.clock.elapsed(began) >= SLOW => {
+                *self.known.unanswered.lock() = Some(self.clock.monotonic());
+            }
+            _ => *self.known.unanswered.lock() = None,
+        }
+        Ok(answer.map(Some)?)
+    }
+
+    /// Why the store is not asked, if it did not answer at this time.
+    fn paused(&self, since: Instant) -> Option<PastError> {
+        let rest = PAUSE.checked_sub(self.clock.elapsed(since)).filter(|rest| !rest.is_zero())?;
+        Some(PastError::Paused(rest.as_secs() + 1))
     }
 }
 

@@ -17,12 +17,13 @@ use super::moment::Moment;
 use super::parameters::Parameters;
 use super::range::{NAMED, local};
 use super::units::{Shown, counter, shown};
-use crate::query::Step;
+use crate::query::{Step, unit_of};
 use crate::reading::registry::{self, Kind, Unit};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::Version;
 use askama::Template;
 use data::{Curve, Data};
+use jiff::tz::TimeZone;
 use table::Row;
 
 /// The page, as its template reads it.
@@ -52,6 +53,8 @@ pub(super) struct MeterPage {
     rows: Vec<Row>,
     rows_unit: &'static str,
     registers: Vec<RegisterRow>,
+    /// Whether a register has no known unit.
+    lacks_unit: bool,
     versions: Vec<VersionRow>,
     csv: String,
 }
@@ -99,13 +102,13 @@ pub(super) fn page(views: &Views, id: MeterId, parameters: &Parameters) -> Optio
     let has_others = data.registers.iter().any(|newest| registry::main_value(newest.obis).is_none());
     let (rows, rows_unit) = table::rows(&data);
     Some(MeterPage {
-        frame: Frame::new(View::Meters, meter.name.clone(), &status),
+        frame: Frame::new(View::Meters, meter.name.clone(), &status, views.is_logged_in),
         id: id.to_string(),
         name: meter.name.clone(),
         facts: facts(&data, source_kind),
         value: meter.main_value().map(|main| shown(main.value, main.unit)),
-        newest: meter.newest_at.map(|at| Moment::age(at, now)),
-        silent_since: meter.silent_since.map(|at| Moment::near(at, now)),
+        newest: meter.newest_at.map(|at| Moment::age(at, now, &data.zone)),
+        silent_since: meter.silent_since.map(|at| Moment::near(at, now, &data.zone)),
         ranges: NAMED.into_iter().map(range).collect(),
         from: local(data.range.span.from, &data.zone),
         to: local(data.range.span.until, &data.zone),
@@ -119,8 +122,9 @@ pub(super) fn page(views: &Views, id: MeterId, parameters: &Parameters) -> Optio
         more: (!with_others && has_others && data.notice.is_none()).then(|| parameters.with("more", "1").link(&path)),
         rows,
         rows_unit,
-        registers: data.registers.iter().map(|newest| register(newest, now)).collect(),
-        versions: data.versions.iter().rev().map(|version| version_row(version, now)).collect(),
+        registers: data.registers.iter().map(|newest| register(newest, now, &data.zone)).collect(),
+        lacks_unit: data.registers.iter().any(|newest| unit_of(newest.obis) == Unit::Unknown.symbol()),
+        versions: data.versions.iter().rev().map(|version| version_row(version, now, &data.zone)).collect(),
         csv: parameters.link(&format!("{path}.csv")),
     })
 }
@@ -240,7 +244,7 @@ fn unit_id(unit: Unit) -> &'static str {
     }
 }
 
-fn register(newest: &crate::query::Newest, now: UnixNanos) -> RegisterRow {
+fn register(newest: &crate::query::Newest, now: UnixNanos, zone: &TimeZone) -> RegisterRow {
     let entry = registry::entry(newest.obis);
     let unit = entry.map_or(Unit::Unknown, |entry| entry.unit);
     let is_counter = entry.is_some_and(|entry| matches!(entry.kind, Kind::Counter | Kind::VolatileCounter));
@@ -249,15 +253,15 @@ fn register(newest: &crate::query::Newest, now: UnixNanos) -> RegisterRow {
         code: newest.obis.to_string(),
         name: entry.map_or_else(|| "unknown register".to_owned(), |entry| entry.name.to_string()),
         value,
-        at: Moment::near(newest.at, now),
+        at: Moment::near(newest.at, now, zone),
     }
 }
 
-fn version_row(version: &Version, now: UnixNanos) -> VersionRow {
+fn version_row(version: &Version, now: UnixNanos, zone: &TimeZone) -> VersionRow {
     let description = &version.description;
     VersionRow {
-        from: (version.valid_from > UnixNanos(0)).then(|| Moment::near(version.valid_from, now)),
-        until: version.valid_to.map(|at| Moment::near(at, now)),
+        from: (version.valid_from > UnixNanos(0)).then(|| Moment::near(version.valid_from, now, zone)),
+        until: version.valid_to.map(|at| Moment::near(at, now, zone)),
         name: description.name.clone(),
         serial: [description.serial.as_str(), description.meter_serial.as_str()].join(" ").trim().to_owned(),
         point: version.metering_point.clone(),

@@ -84,6 +84,7 @@ impl Meter {
         meter.point = point.cloned().unwrap_or_default();
         meter.serial.clone_from(&entry.serial);
         meter.source.clone_from(&entry.source);
+        meter.kind = kind_of_media(&entry.media).unwrap_or(meter.kind);
         meter
     }
 
@@ -194,18 +195,32 @@ fn sum_of_phases(values: &[MainReading]) -> Option<MainReading> {
 
 /// The medium that registers measure, in one word.
 pub(super) fn kind_of_registers(codes: impl Iterator<Item = Obis>) -> Option<&'static str> {
-    let kind = |code: Obis| match (code.0[0], registry::main_value(code)) {
-        (1, Some(_)) => Some((5, "electricity")),
-        (7, Some(_)) => Some((4, "gas")),
-        (8 | 9, Some(_)) => Some((4, "water")),
-        (6 | 4, Some(_)) => Some((4, "heat")),
-        (5, Some(_)) => Some((4, "cold")),
-        (15, Some(_)) => Some((4, "compressed air")),
-        (1, None) => Some((3, "electricity")),
-        (0, Some(MainValue::Climate)) => Some((1, "climate")),
+    let kind = |code: Obis| match (medium(code.0[0]), registry::main_value(code)) {
+        (Some("electricity"), None) => Some((3, "electricity")),
+        (Some("electricity"), Some(_)) => Some((5, "electricity")),
+        (Some(word), Some(_)) => Some((4, word)),
+        (None, Some(MainValue::Climate)) => Some((1, "climate")),
         _ => None,
     };
     codes.filter_map(kind).max_by_key(|(rank, _)| *rank).map(|(_, word)| word)
+}
+
+/// The same of the media of all registers, as a store knows them: electricity first, as most devices count it.
+fn kind_of_media(media: &[u8]) -> Option<&'static str> {
+    if media.contains(&1) { Some("electricity") } else { media.iter().find_map(|number| medium(*number)) }
+}
+
+/// The medium of registers, by the first number of their codes.
+fn medium(number: u8) -> Option<&'static str> {
+    match number {
+        1 => Some("electricity"),
+        4 | 6 => Some("heat"),
+        5 => Some("cold"),
+        7 => Some("gas"),
+        8 | 9 => Some("water"),
+        15 => Some("compressed air"),
+        _ => None,
+    }
 }
 
 /// The medium that a vendor's word for a type of energy stands for: for meters without a telling register.

@@ -5,9 +5,9 @@
 mod site;
 
 use super::Views;
-use super::fleet;
+use super::fleet::{self, Fleet};
 use super::frame::{Frame, View};
-use super::history::{Day, Past};
+use super::history::{Day, NO_STORE, Past};
 use super::meter_state::Meter;
 use super::moment::Moment;
 use super::parameters::Parameters;
@@ -16,8 +16,9 @@ use super::spark;
 use super::units::{Shown, shown};
 use crate::reading::UnixNanos;
 use askama::Template;
+use jiff::tz::TimeZone;
 use site::Tile;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Meters of one page.
 pub(super) const PAGE_METERS: usize = 50;
@@ -83,11 +84,13 @@ struct Card {
 /// Makes the page of a request: of cards at first, or of a table where `view` is [`View::Meters`].
 pub(super) fn page(views: &Views, view: View, parameters: &Parameters) -> NowPage {
     let (status, now) = ((views.status)(), views.clock.now());
-    let mut meters = fleet::meters(views, now);
+    let Fleet { mut meters, mut notice } = fleet::meters(views, now);
     let kinds = fleet::source_kinds(&status.sources);
     let total = meters.len();
     let choices = choices(&meters, parameters);
-    let mut notice = views.history.store().is_none().then(|| NO_STORE.to_owned());
+    if !views.history.has_store() {
+        notice = Some(NO_STORE.to_owned());
+    }
     let mut site = site::members(&meters);
     let silent = status.silent.count;
     let newest = meters.iter().filter_map(|meter| meter.newest_at).max();
@@ -99,10 +102,9 @@ pub(super) fn page(views: &Views, view: View, parameters: &Parameters) -> NowPag
     fleet::mark_silent(views, &mut shown, now);
     let filled = views.history.fill(&mut shown).and_then(|()| views.history.fill(&mut site));
     let all: Vec<Meter> = shown.iter().chain(&site).cloned().collect();
-    let past = filled.and_then(|()| views.history.past(&all, now)).unwrap_or_else(|error| {
-        notice = Some(format!("No curves and no energy: {error}."));
-        HashMap::new()
-    });
+    let (past, fault) = views.history.past(&all, now);
+    // The first fault says more than those that follow from it.
+    notice = notice.or_else(|| filled.err().or(fault).map(|fault| fleet::without_store(&fault)));
     let group = Group::named(parameters.get("group"));
     let mut last_heading = String::new();
     let cards = shown.iter().map(|meter| {
@@ -129,7 +131,7 @@ pub(super) fn page(views: &Views, view: View, parameters: &Parameters) -> NowPag
         Vec::new()
     };
     NowPage {
-        frame: Frame::new(view, if view == View::Now { "Now" } else { "Meters" }, &status),
+        frame: Frame::new(view, if view == View::Now { "Now" } else { "Meters" }, &status, views.is_logged_in),
         path,
         tiles,
         search: parameters.get("search").to_owned(),
@@ -148,8 +150,6 @@ pub(super) fn page(views: &Views, view: View, parameters: &Parameters) -> NowPag
     }
 }
 
-const NO_STORE: &str = "Curves and energy need a store that can be read: configure [sink.sqlite] or [sink.questdb].";
-
 fn card(meter: &Meter, past: Option<&Past>, now: UnixNanos) -> Card {
     let today = past.map(|past| past.today).unwrap_or_default();
     let Day { taken, given } = today;
@@ -165,8 +165,8 @@ fn card(meter: &Meter, past: Option<&Past>, now: UnixNanos) -> Card {
         spark: past.map(|past| spark::path(&past.spark)).unwrap_or_default(),
         today: amount(taken),
         given: amount(given),
-        newest: meter.newest_at.map(|at| Moment::age(at, now)),
-        silent_since: meter.silent_since.map(|at| Moment::near(at, now)),
+        newest: meter.newest_at.map(|at| Moment::age(at, now, &TimeZone::UTC)),
+        silent_since: meter.silent_since.map(|at| Moment::near(at, now, &TimeZone::UTC)),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The span of time that a meter's view shows: one of the named ranges, or from and to.
 
+use super::moment::zoned;
 use super::parameters::Parameters;
-use crate::query::{Span, Step};
+use crate::query::{Span, Step, When};
 use crate::reading::UnixNanos;
-use jiff::civil::{Date, DateTime};
+use jiff::Unit;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Unit, Zoned};
 
 const SECOND_NS: i64 = 1_000_000_000;
 const HOUR_NS: i64 = 3_600 * SECOND_NS;
@@ -64,34 +64,15 @@ impl Range {
 }
 
 fn between(from: &str, to: &str, now: UnixNanos, zone: &TimeZone) -> Result<Span, String> {
-    let until = if to.is_empty() { now } else { instant(to, zone, true)? };
-    let from = if from.is_empty() { until.saturating_add(-DAY_NS) } else { instant(from, zone, false)? };
+    let when = |text: &str| text.parse::<When>().map_err(|error| format!("{error}."));
+    let until = if to.is_empty() { now } else { when(to)?.end(zone, now) };
+    let from = if from.is_empty() { until.saturating_add(-DAY_NS) } else { when(from)?.start(zone, now) };
     let length = until.since(from);
     match length {
         length if length <= 0 => Err("The end must be after the start.".to_owned()),
         length if length > SPAN_NS_MAX => Err("At most ten years can be shown.".to_owned()),
         _ => Ok(Span { from, until }),
     }
-}
-
-/// A time with an offset, a local time, or a local day: its end for `to`, which then includes it.
-fn instant(text: &str, zone: &TimeZone, is_end: bool) -> Result<UnixNanos, String> {
-    let text = text.trim();
-    let local = |at: DateTime| at.to_zoned(zone.clone()).map(|at| at.timestamp());
-    let day = |day: Date| if is_end { day.tomorrow() } else { Ok(day) };
-    let found = text
-        .parse::<Timestamp>()
-        .or_else(|_| match text.parse::<Date>() {
-            Ok(date) if text.len() == 10 => local(day(date)?.to_datetime(jiff::civil::Time::midnight())),
-            _ => local(text.parse::<DateTime>()?),
-        })
-        .map_err(|_| format!("'{text}' is not a time like 2026-11-28 or 2026-11-28T10:15."))?;
-    i64::try_from(found.as_nanosecond()).map(UnixNanos).map_err(|_| format!("'{text}' is beyond all times."))
-}
-
-/// The local time of an instant.
-pub(super) fn zoned(at: UnixNanos, zone: &TimeZone) -> Zoned {
-    Timestamp::from_nanosecond(at.0.into()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone())
 }
 
 /// The value of a form's `datetime-local`.
@@ -130,7 +111,9 @@ mod tests {
         assert_eq!(times("from=2026-11-28T00:00&to=2026-11-29T00:00"), day);
         assert_eq!(times("from=2026-11-27T23:00:00Z&to=2026-11-28T23:00:00Z"), day);
         assert_eq!(times("to=2026-11-28"), day);
-        for wrong in ["from=yesterday", "from=2026-11-28&to=2026-11-27", "from=1990-01-01&to=2026-01-01"] {
+        assert_eq!(times("from=2026-11&to=2026-11"), ["2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z"]);
+        assert_eq!(times("from=yesterday&to=yesterday"), ["2026-11-27T23:00:00Z", "2026-11-28T23:00:00Z"]);
+        for wrong in ["from=tomorrow", "from=2026-11-28&to=2026-11-27", "from=1990-01-01&to=2026-01-01"] {
             assert!(range(wrong).fault.is_some(), "{wrong}");
         }
     }

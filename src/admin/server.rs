@@ -1,7 +1,8 @@
 //! The HTTP/1.1 server of the admin listener: read-only, on its own thread.
 //!
-//! Invariant: no client can keep another from an answer. When all connections are in use,
-//! the next one displaces the oldest; a connection ends after [`LIFETIME`].
+//! Invariant: no client can keep another from an answer, and none without a login one that has it. When all connections
+//! are in use, the next one displaces the oldest of those without a request that may see everything, or else the oldest;
+//! a connection ends after [`LIFETIME`].
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -75,9 +77,9 @@ impl Admin {
         let address = listen.address();
         let failed = |source| StartError { address, source };
         warn(&config.login, &config.transport);
-        let access = Access::new(&config.login, &config.transport, clock);
         let listener = listen.open().map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let access = Access::new(&config.login, &config.transport, address.port(), clock);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.max_blocking_threads(2 * PAGES_MAX + CHECKS_MAX).enable_all().build().map_err(failed)?;
         let pages = Arc::new(Pages::new(views, Hosts::new(config.hosts.clone()), access));
@@ -132,12 +134,12 @@ async fn serve(
     };
     let mut connections = JoinSet::new();
     let watched = tls.clone().map(|tls| tokio::spawn(watch_certificate(tls, stopped.clone())));
-    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
+    let mut by_age: VecDeque<Open> = VecDeque::new();
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => {
-                by_age.retain(|connection| !connection.is_finished());
+                by_age.retain(|open| !open.task.is_finished());
                 continue;
             }
             accepted = listener.accept() => accepted,
@@ -147,31 +149,51 @@ async fn serve(
             continue;
         };
         if by_age.len() >= CONNECTIONS_MAX
-            && let Some(oldest) = by_age.pop_front()
+            && let Some(displaced) = displaced(&mut by_age)
         {
-            oldest.abort();
+            displaced.task.abort();
         }
-        by_age.push_back(connections.spawn(accept(stream, peer.ip(), tls.clone(), Arc::clone(&pages))));
+        let is_known = Arc::new(AtomicBool::new(false));
+        let connection = accept(stream, peer.ip(), tls.clone(), Arc::clone(&pages), Arc::clone(&is_known));
+        by_age.push_back(Open { task: connections.spawn(connection), is_known });
     }
     if let Some(watched) = watched {
         watched.abort();
     }
 }
 
+/// An open connection.
+struct Open {
+    task: AbortHandle,
+    /// Whether one of its requests may see everything.
+    is_known: Arc<AtomicBool>,
+}
+
+/// Takes the oldest connection that is not known, or else the oldest one.
+fn displaced(by_age: &mut VecDeque<Open>) -> Option<Open> {
+    let unknown = by_age.iter().position(|open| !open.is_known.load(Ordering::Relaxed));
+    by_age.remove(unknown.unwrap_or(0))
+}
+
 /// Does the handshake, if there is one, and serves the connection.
-async fn accept(stream: TcpStream, peer: IpAddr, tls: Option<Tls>, pages: Arc<Pages>) {
-    let Some(tls) = tls else { return serve_connection(stream, peer, pages).await };
+async fn accept(stream: TcpStream, peer: IpAddr, tls: Option<Tls>, pages: Arc<Pages>, is_known: Arc<AtomicBool>) {
+    let Some(tls) = tls else { return serve_connection(stream, peer, pages, is_known).await };
     match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => serve_connection(stream, peer, pages).await,
+        Ok(Ok(stream)) => serve_connection(stream, peer, pages, is_known).await,
         Ok(Err(error)) => tracing::debug!(%error, "a client of the admin listener failed at the TLS handshake"),
         Err(_) => tracing::debug!("a client of the admin listener did not finish the TLS handshake"),
     }
 }
 
-async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr, pages: Arc<Pages>) {
+async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: IpAddr,
+    pages: Arc<Pages>,
+    is_known: Arc<AtomicBool>,
+) {
     let service = service_fn(move |request| {
-        let pages = Arc::clone(&pages);
-        async move { Ok::<_, Infallible>(pages.answer(request, peer).await) }
+        let (pages, is_known) = (Arc::clone(&pages), Arc::clone(&is_known));
+        async move { Ok::<_, Infallible>(pages.answer(request, peer, &is_known).await) }
     });
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()

@@ -1,7 +1,15 @@
-//! The data of the status page and of `/status.json`. Field names are stable; times are
+//! The data of the built-in page and of `/status.json`. Field names are stable; times are
 //! RFC 3339 in UTC.
 
-use super::trouble::Troubles;
+mod kind;
+mod troubles;
+
+pub use kind::Kind;
+pub use troubles::{SHOWN_MAX, Trouble, Troubles};
+
+#[cfg(test)]
+pub(super) use troubles::CHECKED;
+
 use crate::journal::Gap;
 use crate::reading::UnixNanos;
 use crate::source::Description;
@@ -9,7 +17,7 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The contents of the status page.
+/// The contents of the built-in page.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     /// The running version.
@@ -322,6 +330,8 @@ pub struct MetersStatus {
 pub struct MeterStatus {
     /// The meter.
     pub meter: String,
+    /// Its name, if a source has described it.
+    pub name: Option<String>,
     /// The source of the reading.
     pub source: String,
     /// The measurement time.

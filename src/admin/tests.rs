@@ -7,6 +7,8 @@ mod meter;
 mod now;
 mod openapi;
 mod stage;
+#[cfg(all(feature = "questdb", feature = "sqlite"))]
+mod store;
 
 pub(super) use stage::views;
 

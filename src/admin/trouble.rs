@@ -6,17 +6,13 @@
 
 mod data;
 mod flow;
-mod kind;
 mod list;
 mod machine;
 mod sources;
 #[cfg(test)]
 mod tests;
 
-pub use kind::Kind;
-pub use list::{SHOWN_MAX, Trouble, Troubles};
-
-use super::status::Status;
+use super::status::{Status, Troubles};
 use list::Found;
 
 /// The list of these contents.
@@ -27,5 +23,5 @@ pub fn troubles(status: &Status) -> Troubles {
     sources::add(&mut found, status);
     flow::add(&mut found, status);
     data::add(&mut found, status);
-    Troubles::new(found)
+    Troubles::new(found.entries, found.others)
 }

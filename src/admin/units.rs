@@ -44,6 +44,9 @@ fn grouped(digits: &str) -> String {
 
 /// All digits in the base unit.
 fn full(value: f64, unit: Unit) -> String {
+    if unit == Unit::Unknown {
+        return format!("{value}, unit not published");
+    }
     let symbol = Scale::base(unit).unit;
     if symbol.is_empty() { value.to_string() } else { format!("{value} {symbol}") }
 }
@@ -82,7 +85,6 @@ impl Scale {
             Unit::CubicMetrePerHour => "m³/h",
             Unit::DegreeCelsius => "°C",
             Unit::Degree => "°",
-            Unit::Unknown => "",
             other => other.symbol(),
         };
         Self { divisor: 1.0, unit: symbol }
@@ -143,12 +145,14 @@ mod tests {
             (-0.0001, Unit::DegreeCelsius, "0 °C"),
             (12_345.6, Unit::CubicMetre, "12,346 m³"),
             (7.0, Unit::One, "7"),
+            (7.0, Unit::Unknown, "7 ?"),
         ];
         for (value, unit, wanted) in cases {
             let found = shown(value, unit);
             assert_eq!(format!("{} {}", found.number, found.unit).trim_end(), wanted);
         }
         assert_eq!(shown(3_419.25, Unit::Watt).full, "3419.25 W");
+        assert_eq!(shown(3_419.25, Unit::Unknown).full, "3419.25, unit not published");
         let counters = [(225_923_104.0, Unit::WattHour, "225,923.104 kWh"), (12.5, Unit::CubicMetre, "12.5 m³")];
         for (value, unit, wanted) in counters {
             let found = counter(value, unit);

@@ -348,7 +348,8 @@ fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder, store: Optio
         ingest: reader.parts.ingest.clone(),
         meters: reader.parts.meters.clone(),
         coverage: reader.parts.coverage.clone(),
-        history: Arc::new(History::new(store)),
+        history: History::new(store, reader.parts.clock.clone()),
+        is_logged_in: false,
         clock: reader.parts.clock.clone(),
     }
 }

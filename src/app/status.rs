@@ -1,4 +1,4 @@
-//! Collects the status page's data from the running parts.
+//! Collects the built-in page's data from the running parts.
 
 use super::fill::Fill;
 use super::parts::Parts;
@@ -72,7 +72,13 @@ impl StatusReader {
             dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
             meters: MetersStatus {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
-                newest: self.parts.ingest.newest_readings(METERS_SHOWN_MAX).iter().map(meter_status).collect(),
+                newest: self
+                    .parts
+                    .ingest
+                    .newest_readings(METERS_SHOWN_MAX)
+                    .iter()
+                    .map(|reading| meter_status(reading, &self.parts.meters))
+                    .collect(),
             },
         };
         status.trouble = troubles(&status);
@@ -249,9 +255,10 @@ fn sink_status(pump: &PumpStatus) -> SinkStatus {
     }
 }
 
-fn meter_status(reading: &RecentReading) -> MeterStatus {
+fn meter_status(reading: &RecentReading, meters: &Meters) -> MeterStatus {
     MeterStatus {
         meter: reading.meter.to_string(),
+        name: meters.name(reading.meter),
         source: reading.source.to_string(),
         at: reading.at.to_string(),
         received: reading.received.to_string(),

@@ -186,7 +186,7 @@ pub trait Sink: Send {
     /// When the store cannot be made ready; the pump waits and retries.
     fn rewind(&mut self, position: Position) -> Result<(), SinkError>;
 
-    /// Facts about the store for the status page: names and values. Called about every
+    /// Facts about the store for the built-in page: names and values. Called about every
     /// second, so it only reports what the sink knows already.
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()

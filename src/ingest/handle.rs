@@ -25,7 +25,7 @@ pub enum Health {
     Closed(String),
 }
 
-/// Recent activity, for the status page.
+/// Recent activity, for the built-in page.
 #[derive(Debug, Clone)]
 pub struct RecentActivity {
     /// Every source, in order of registration.

@@ -1,4 +1,4 @@
-//! Counters of one source: its metric handles, and its totals for the status page.
+//! Counters of one source: its metric handles, and its totals for the built-in page.
 
 use super::newest::Newest;
 use super::rate::Rate;
@@ -113,7 +113,7 @@ impl KnownSources {
     }
 }
 
-/// Totals since the start, for the status page.
+/// Totals since the start, for the built-in page.
 #[derive(Debug)]
 struct SourceTotals {
     bodies: AtomicU64,

@@ -29,7 +29,7 @@ stop() {
     wait "$service" || fail "the service ended with $?"
 }
 
-# The first line of an answer of the status page's listener.
+# The first line of an answer of the built-in page's listener.
 answer() { # PATH
     exec 3<>/dev/tcp/127.0.0.1/8081 || return 1
     printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$1" >&3

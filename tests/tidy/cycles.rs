@@ -1,5 +1,5 @@
-//! Files do not depend on each other in a circle. Every path is resolved, through
-//! re-exports, to the file that defines the named item.
+//! Neither files depend on each other in a circle, nor modules that stand side by side, each with all files of its
+//! folder. Every path is resolved, through re-exports, to the file that defines the named item.
 //!
 //! Declaring, importing or re-exporting makes no dependency; using a name does. Tests are
 //! left out.
@@ -15,6 +15,7 @@ fn no_files_depend_on_each_other_in_a_circle() {
     let files = of_the_crates().into_iter().filter(|source| !source.is_test());
     let crates = Crates::read(files.map(|source| (source.path.clone(), source.code_without_tests())).collect());
     assert_none("files depend on each other one way only", &cycles(&crates.edges()));
+    assert_none("modules of one module depend on each other one way only", &cycles(&crates.sibling_edges()));
 }
 
 /// The files that each file uses, with the first line that does.
@@ -114,14 +115,36 @@ impl Crates {
     }
 
     fn edges(&self) -> Edges {
+        self.edges_between(|user, used| Some((user, used)))
+    }
+
+    /// The same between the modules side by side that the files are in.
+    fn sibling_edges(&self) -> Edges {
+        self.edges_between(|user, used| {
+            let (to_user, to_used) = (self.way_to(user), self.way_to(used));
+            let differs = to_user.iter().zip(&to_used).position(|(user, used)| user != used)?;
+            Some((to_user[differs], to_used[differs]))
+        })
+    }
+
+    /// The modules from the root to this one.
+    fn way_to(&self, module: usize) -> Vec<usize> {
+        let mut way: Vec<usize> = std::iter::successors(Some(module), |at| self.0[*at].parent).collect();
+        way.reverse();
+        way
+    }
+
+    /// The edges of all uses, each between the modules that stand for the user and the used one.
+    fn edges_between(&self, stand: impl Fn(usize, usize) -> Option<(usize, usize)>) -> Edges {
         let mut edges = Edges::new();
         for (at, module) in self.0.iter().enumerate() {
             let private = module.scope.imports.iter().filter(|import| !import.is_public).map(|import| &import.of);
             for Mention { line, path } in private.chain(&module.scope.paths) {
                 let Some(Named::ItemOf(used)) = self.resolve(at, path, &mut BTreeSet::new()) else { continue };
-                let used = &self.0[used].file;
-                if *used != module.file {
-                    let lines = edges.entry(module.file.clone()).or_default();
+                let Some((user, used)) = stand(at, used) else { continue };
+                let (user, used) = (&self.0[user].file, &self.0[used].file);
+                if used != user {
+                    let lines = edges.entry(user.clone()).or_default();
                     let first = lines.entry(used.clone()).or_insert(*line);
                     *first = (*first).min(*line);
                 }
@@ -249,6 +272,21 @@ mod tests {
             let files = [root, ("src/a.rs", parent), child, ("src/a/c.rs", user)];
             assert_eq!(edges(&files), wanted, "{what}");
         }
+    }
+
+    #[test]
+    fn modules_side_by_side_are_taken_with_their_folders() {
+        let files = [
+            ("src/lib.rs", "mod a;"),
+            ("src/a.rs", "mod b; mod c;"),
+            ("src/a/b.rs", "use super::c::D;"),
+            ("src/a/c.rs", "mod d; pub use d::D;\nuse super::b::B; fn f(b: B) {}"),
+            ("src/a/c/d.rs", "pub struct D;"),
+        ];
+        let files = files.iter().map(|(path, code)| (PathBuf::from(path), (*code).to_owned())).collect();
+        let crates = Crates::read(files);
+        assert_eq!(cycles(&crates.edges()), Vec::<String>::new());
+        assert_eq!(cycles(&crates.sibling_edges()), ["src/a/b.rs:1 -> src/a/c.rs:2 -> src/a/b.rs"]);
     }
 
     #[test]

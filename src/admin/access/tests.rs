@@ -8,7 +8,7 @@ const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
 
 fn access(password: Option<&str>, token: Option<&str>, transport: &AdminTransport) -> Access {
     let login = AdminLogin { password: password.map(Secret::new), token: token.map(Secret::new) };
-    Access::new(&login, transport, Clock::system())
+    Access::new(&login, transport, 8081, Clock::system())
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -25,7 +25,7 @@ async fn without_a_login_everything_is_open_and_with_one_nothing_is() {
     assert_eq!(open.decide(&HeaderMap::new(), PEER).await, Decision::Allowed);
     let closed = access(Some("hunter22"), None, &AdminTransport::Loopback);
     assert_eq!(closed.decide(&HeaderMap::new(), PEER).await, Decision::LoginNeeded);
-    let wrong = headers(&[("cookie", "meterline-session=0123; other=1")]);
+    let wrong = headers(&[("cookie", "meterline-session-8081=0123; other=1")]);
     assert_eq!(closed.decide(&wrong, PEER).await, Decision::LoginNeeded);
     let empty = headers(&[("authorization", "Bearer ")]);
     assert_eq!(closed.decide(&empty, PEER).await, Decision::WrongToken, "no token is configured");
@@ -45,6 +45,7 @@ async fn a_password_gives_a_session_until_the_logout() {
     let session = cookie.split(['=', ';']).nth(1).unwrap();
     let other = headers(&[("cookie", &format!("another-program={session}"))]);
     assert_eq!(access.decide(&other, PEER).await, Decision::LoginNeeded, "the cookie of another name");
+    assert!(cookie.starts_with("meterline-session-8081="), "another service of this host has another name: {cookie}");
     let removed = access.log_out(&with_cookie).unwrap();
     assert!(removed.to_str().unwrap().contains("=; Path=/; Max-Age=0"), "{removed:?}");
     assert_eq!(access.decide(&with_cookie, PEER).await, Decision::LoginNeeded);
@@ -110,7 +111,7 @@ fn cookies_are_secure_where_browsers_use_https() {
         (AdminTransport::PlainHttp(networks(&["10.0.0.0/8"])), false),
         (AdminTransport::BehindProxy(networks(&["10.0.0.1/32"])), true),
     ] {
-        let cookie = access(Some("hunter22"), None, &transport).cookie("s", 1);
+        let cookie = access(Some("hunter22"), None, &transport).set_cookie("s", 1);
         assert_eq!(cookie.ends_with("; Secure"), is_secure, "{cookie}");
     }
 }

@@ -1,15 +1,22 @@
 // Makes the page better, never necessary: local times, ages, refreshed parts.
 'use strict';
-const pad = (number) => String(number).padStart(2, '0');
 const age = (seconds) => seconds < 60 ? `${Math.max(0, Math.floor(seconds))} s ago` : `${Math.floor(seconds / 60)} min ago`;
-const clock = (at) => `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
-const day = (at) => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
-const zone = (at) => {
-  const minutes = -at.getTimezoneOffset(), size = Math.abs(minutes);
-  return minutes === 0 ? 'Z' : `${minutes < 0 ? '-' : '+'}${pad(Math.floor(size / 60))}:${pad(size % 60)}`;
-};
-const zoneName = new Intl.DateTimeFormat('en', { timeZoneName: 'short' });
-const named = (at) => zoneName.formatToParts(at).find((part) => part.type === 'timeZoneName').value;
+// All times of a page are in one zone: the meter's on its own page, or else the browser's.
+const formats = (timeZone) => [
+  new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }),
+  ...['short', 'longOffset'].map((timeZoneName) => new Intl.DateTimeFormat('en', { timeZone, timeZoneName })),
+];
+const [local, shortName, longOffset] = (() => {
+  try {
+    return formats(document.querySelector('[data-zone]')?.dataset.zone);
+  } catch {
+    return formats(); // A zone that this browser does not know.
+  }
+})();
+const [day, clock] = [0, 11].map((begin) => (at) => local.format(at).substring(begin, begin + 10));
+const part = (format, at) => format.formatToParts(at).find((part) => part.type === 'timeZoneName').value;
+const named = (at) => part(shortName, at);
+const zone = (at) => part(longOffset, at).slice(3) || 'Z';
 
 // The server's clock counts: a wrong clock of this machine makes no wrong ages.
 const rendered = document.querySelector('time.clock');

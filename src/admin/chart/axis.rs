@@ -1,7 +1,7 @@
 //! Ticks: 3 to 5 round values, and 3 to 5 round local times.
 
 use super::plot::{Tick, length};
-use crate::admin::range::zoned;
+use crate::admin::moment::zoned;
 use crate::admin::units::digits;
 use crate::query::Span;
 use crate::reading::UnixNanos;

@@ -1,7 +1,7 @@
 //! Bars from zero: import upwards, export downwards.
 
 use super::plot::{Frame, HEIGHT};
-use crate::admin::range::zoned;
+use crate::admin::moment::zoned;
 use crate::admin::units::Scale;
 use crate::reading::UnixNanos;
 use jiff::tz::TimeZone;

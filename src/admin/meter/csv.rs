@@ -20,7 +20,7 @@ pub(in crate::admin) fn csv(
     if let Some(fault) = data.range.fault.take() {
         return Some(Err((StatusCode::BAD_REQUEST, fault)));
     }
-    if let Some(notice) = data.notice.take().filter(|_| views.history.store().is_some()) {
+    if let Some(notice) = data.notice.take().filter(|_| views.history.has_store()) {
         return Some(Err((StatusCode::SERVICE_UNAVAILABLE, notice)));
     }
     let mut text = String::from(HEAD);

@@ -3,9 +3,11 @@
 use crate::admin::Views;
 use crate::admin::chart::{Bar, Marked, Points, holes};
 use crate::admin::fleet;
+use crate::admin::history::{History, NO_STORE, PastError};
 use crate::admin::meter_state::Meter;
+use crate::admin::moment::zoned;
 use crate::admin::parameters::Parameters;
-use crate::admin::range::{Range, zoned};
+use crate::admin::range::Range;
 use crate::coverage::{Gap, GapState};
 use crate::query::{BUCKETS_MAX, Bucket, Energy, Newest, Place, QueryError, Series, Span, Store};
 use crate::reading::registry::{self, Kind, MainValue, Unit};
@@ -72,15 +74,10 @@ impl Data {
             notice: None,
             meter: meter.clone(),
         };
-        data.notice = match views.history.store() {
-            None => Some(
-                "Curves and energy need a store that can be read: configure [sink.sqlite] or [sink.questdb]."
-                    .to_owned(),
-            ),
-            Some(store) => {
-                let read = data.read(store, &mut meter, with_others);
-                read.err().map(|error| format!("No curves and no energy: {error}."))
-            }
+        data.notice = if views.history.has_store() {
+            data.read(&views.history, &mut meter, with_others).err().map(|error| fleet::without_store(&error))
+        } else {
+            Some(NO_STORE.to_owned())
         };
         data.meter = meter;
         let missing: Vec<Gap> =
@@ -89,12 +86,13 @@ impl Data {
         Some(data)
     }
 
-    fn read(&mut self, store: &Store, meter: &mut Meter, with_others: bool) -> Result<(), QueryError> {
-        let newest: Vec<Newest> = store.registers(meter.id)?.into_iter().map(|register| register.newest).collect();
+    fn read(&mut self, history: &History, meter: &mut Meter, with_others: bool) -> Result<(), PastError> {
+        let newest = history.registers(meter.id)?;
         if meter.values.is_empty() {
             meter.set_stored_values(newest.clone());
         }
         self.registers = merged(newest, &meter.values);
+        let Some(store) = history.store()? else { return Ok(()) };
         let span = self.range.span;
         for (obis, sign) in rates(&self.registers) {
             let points = store.curve(Series { meter: meter.id, obis }, span, POINTS)?;
@@ -156,7 +154,7 @@ fn fate(gap: &Gap, changed: &str) -> String {
 
 /// The zone of a meter's days: of the store, or else of its description.
 fn zone(views: &Views, id: MeterId, versions: &[Version]) -> TimeZone {
-    let stored = views.history.store().and_then(|store| store.time_zone(&Place::Meter(id)).ok());
+    let stored = views.history.time_zone(id).ok().flatten();
     let described = || versions.last().map(|version| version.description.time_zone.clone());
     let name = stored.or_else(described).unwrap_or_default();
     TimeZone::get(&name).unwrap_or(TimeZone::UTC)

@@ -1,7 +1,7 @@
 //! The data of the charts as a table, for screen readers and for reading exact values: one row for each bar.
 
 use super::data::Data;
-use crate::admin::range::zoned;
+use crate::admin::moment::zoned;
 use crate::admin::units::Scale;
 use crate::query::{Bucket, Span};
 use crate::reading::UnixNanos;

@@ -11,6 +11,7 @@ use crate::reading::registry::Unit;
 use crate::reading::{MeterId, UnixNanos};
 use crate::source::SourceState;
 use crate::wire::meters::Role;
+use jiff::tz::TimeZone;
 use std::collections::HashMap;
 
 /// A tile of the strip.
@@ -172,7 +173,7 @@ fn meters_tile(counts: &Counts, now: UnixNanos) -> Tile {
             silent => format!("▲ {silent} silent"),
         },
         note: if counts.newest.is_some() { "newest".to_owned() } else { "no value yet".to_owned() },
-        at: counts.newest.map(|at| Moment::age(at, now)),
+        at: counts.newest.map(|at| Moment::age(at, now, &TimeZone::UTC)),
         is_warning: false,
         ..Tile::default()
     }

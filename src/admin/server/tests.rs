@@ -186,6 +186,12 @@ fn a_browser_is_sent_to_the_form_logs_in_and_logs_out() {
         let shown = exchange(&admin, &format!("GET {page}"), &cookie, "");
         assert!(shown.starts_with("HTTP/1.1 200 "), "{page}: {shown}");
     }
+    for page in ["/", "/meters", "/flow", "/trouble"] {
+        let offers =
+            |headers: &str| exchange(&admin, &format!("GET {page}"), headers, "").contains("action=\"/logout\"");
+        let token = format!("Authorization: Bearer {TOKEN}\r\n");
+        assert!(offers(&cookie) && !offers(&token), "{page}");
+    }
     let logout = exchange(&admin, "GET /login", &cookie, "");
     assert!(logout.contains("action=\"/logout\"") && !form.contains("action=\"/logout\""), "{logout}");
     let other_site = format!("{cookie}{FORM}Origin: https://attacker.example\r\n");
@@ -193,6 +199,38 @@ fn a_browser_is_sent_to_the_form_logs_in_and_logs_out() {
     assert!(exchange(&admin, "POST /flow", &cookie, "").starts_with("HTTP/1.1 405 "));
     assert!(exchange(&admin, "POST /logout", &cookie, "").starts_with("HTTP/1.1 303 "));
     assert!(exchange(&admin, "GET /flow", &cookie, "").starts_with("HTTP/1.1 303 "), "the session has ended");
+    admin.stop();
+}
+
+#[test]
+fn connections_without_a_login_displace_none_that_has_it() {
+    let admin = with_login(AdminTransport::Loopback);
+    let asked = |stream: &mut TcpStream, path: &str, headers: &str| {
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").ok();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).map(|()| String::from_utf8_lossy(&head).into_owned()).unwrap_or_default()
+    };
+    let opened = || {
+        let stream = TcpStream::connect(admin.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    let mut known = opened();
+    assert_eq!(asked(&mut known, "/metrics", &token), "HTTP/1.1 200");
+    let mut rest = vec![0; 4096];
+    // Headers and the body.
+    let mut read = 0;
+    while !rest[..read].ends_with(b"metrics") {
+        read += known.read(&mut rest[read..]).unwrap();
+    }
+    let mut others: Vec<TcpStream> = Vec::new();
+    for _ in 0..2 * CONNECTIONS_MAX {
+        let mut other = opened();
+        assert_eq!(asked(&mut other, "/metrics", ""), "HTTP/1.1 401");
+        others.push(other);
+    }
+    assert_eq!(asked(&mut known, "/metrics", &token), "HTTP/1.1 200");
     admin.stop();
 }
 

@@ -40,10 +40,38 @@ fn an_unknown_meter_and_a_wrong_address_are_not_found() {
 fn a_wrong_time_is_named_and_a_day_is_shown() {
     let stage = Stage::start();
     stage.power(7, 5.0);
-    let page = stage.get(&format!("/meter/{}?from=yesterday", Uuid::from_u128(7))).body;
-    assert!(page.contains("&#39;yesterday&#39; is not a time like 2026-11-28"), "{page}");
+    let page = stage.get(&format!("/meter/{}?from=tomorrow", Uuid::from_u128(7))).body;
+    assert!(page.contains("&#39;tomorrow&#39; is no time: write a day (2026-11-22)"), "{page}");
     let csv = |query| stage.get(&format!("/meter/{}.csv{query}", Uuid::from_u128(7)));
-    let wrong = csv("?from=yesterday");
-    assert!(wrong.status == 400 && wrong.body.contains("'yesterday' is not a time"), "{}", wrong.body);
+    let wrong = csv("?from=tomorrow");
+    assert!(wrong.status == 400 && wrong.body.contains("'tomorrow' is no time"), "{}", wrong.body);
+    assert_eq!(csv("?from=yesterday&to=yesterday").status, 200);
     assert_eq!(csv("").status, 200);
+}
+
+#[test]
+fn all_times_of_a_meter_are_in_its_zone_which_is_named() {
+    let stage = Stage::start();
+    let description = Description { time_zone: "Asia/Kathmandu".to_owned(), ..Description::default() };
+    stage.describe(7, description);
+    stage.take(vec![stage.reading(7, Duration::from_hours(2), &[(POWER, 2_153.4)])]);
+    let page = stage.get(&format!("/meter/{}", Uuid::from_u128(7))).body;
+    assert!(page.contains("data-zone=\"Asia/Kathmandu\"") && page.contains("time zone, Asia/Kathmandu."), "{page}");
+    let main = &page[page.find("<main").unwrap()..page.find("</main>").unwrap()];
+    assert!(main.matches("+0545</time>").count() >= 2 && !main.contains(" UTC"), "{main}");
+    // Elsewhere they are in one zone as well.
+    let list = stage.get("/meters").body;
+    assert!(!list.contains("data-zone") && list.contains(" UTC</time>"), "{list}");
+}
+
+#[test]
+fn a_value_without_a_published_unit_says_so() {
+    let stage = Stage::start();
+    stage.take(vec![stage.reading(7, Duration::ZERO, &[([8, 0, 1, 0, 0, 255], 412.5)])]);
+    stage.power(8, 5.0);
+    let page = |meter: u128| stage.get(&format!("/meter/{}", Uuid::from_u128(meter))).body;
+    for part in ["412.5 ?", "title=\"412.5, unit not published\"", "no unit is published for its register"] {
+        assert!(page(7).contains(part), "{part} is missing:\n{}", page(7));
+    }
+    assert!(!page(8).contains("no unit is published"));
 }

@@ -74,11 +74,13 @@ fn full() -> Status {
         late: 1,
         repaired: 1,
     }];
-    let silent = SilentMeterStatus { meter: meter.clone(), name: Some(name), source: text("acme"), since: at.clone() };
+    let silent =
+        SilentMeterStatus { meter: meter.clone(), name: Some(name.clone()), source: text("acme"), since: at.clone() };
     (status.silent.count, status.silent.meters) = (1, vec![silent]);
     status.dead_letters.open.insert(text("set-aside"), 1);
     let values = vec![ValueStatus { obis: text("1-0:1.7.0*255"), name: text("power"), value: 1.5, unit: "W" }];
-    status.meters.newest = vec![MeterStatus { meter, source: text("acme"), at: at.clone(), received: at, values }];
+    let (source, name) = (text("acme"), Some(name));
+    status.meters.newest = vec![MeterStatus { meter, name, source, at: at.clone(), received: at, values }];
     Status { trouble: troubles(&status), ..status }
 }
 

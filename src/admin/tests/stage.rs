@@ -8,6 +8,7 @@ use crate::coverage::Coverage;
 use crate::ingest::{Entrance, Ingest, SourceOptions};
 use crate::journal::{Journal, Options};
 use crate::meters::{Meters, Points};
+use crate::query::Store;
 use crate::reading::{MeterId, QUARTER_HOUR_NS, UnixNanos};
 use crate::wire::PayloadFormat::SmartMe;
 use crate::wire::SeenReading;
@@ -48,7 +49,8 @@ pub(in crate::admin) fn views(status: impl Fn() -> Status + Send + Sync + 'stati
         ingest: Ingest::new(journal, None, clock.clone()),
         meters: Meters::open(directory.path(), Points::default(), clock.now()),
         coverage: Coverage::open(directory.path(), 1 << 20),
-        history: Arc::new(History::new(None)),
+        history: History::new(None, clock.clone()),
+        is_logged_in: false,
         clock,
     };
     (views, directory)
@@ -69,6 +71,12 @@ impl Stage {
     /// The same with these contents of the status.
     pub(super) fn with_status(status: impl Fn() -> Status + Send + Sync + 'static) -> Self {
         Self::of(views(status))
+    }
+
+    /// The same with this store.
+    pub(super) fn with_store(store: Store) -> Self {
+        let (views, directory) = views(super::status);
+        Self::of((Views { history: History::new(Some(store), views.clock.clone()), ..views }, directory))
     }
 
     /// The same with these metering points.

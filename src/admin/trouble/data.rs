@@ -1,8 +1,7 @@
 //! Troubles of the data itself: gaps and dead letters.
 
-use super::kind::Kind;
 use super::list::{Found, Text};
-use crate::admin::status::Status;
+use crate::admin::status::{Kind, Status};
 use std::collections::BTreeSet;
 
 /// The maximum number of meters named in a sentence.

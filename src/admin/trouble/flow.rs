@@ -1,8 +1,7 @@
 //! Troubles between the journal and the sinks.
 
-use super::kind::Kind;
 use super::list::{Found, Text};
-use crate::admin::status::{SinkStatus, Status};
+use crate::admin::status::{Kind, SinkStatus, Status};
 use crate::base::human;
 
 /// A sink that is further behind needs attention, as in the alert `MeterlineSinkBehind`.

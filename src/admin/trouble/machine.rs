@@ -1,8 +1,7 @@
 //! Troubles of the machine: refusal, clock, certificates, disk.
 
-use super::kind::Kind;
 use super::list::{Found, Text};
-use crate::admin::status::{CertificateStatus, ReloadStatus, Status};
+use crate::admin::status::{CertificateStatus, Kind, ReloadStatus, Status};
 use crate::base::human;
 use std::time::Duration;
 

@@ -1,8 +1,7 @@
 //! Troubles of what brings data: sources, accounts, meters.
 
-use super::kind::Kind;
-use super::list::{Found, SHOWN_MAX, Text};
-use crate::admin::status::{IngestStatus, Status};
+use super::list::{Found, Text};
+use crate::admin::status::{IngestStatus, Kind, SHOWN_MAX, Status};
 use crate::base::human;
 use crate::reading::UnixNanos;
 use crate::source::{Description, Fact, SourceState};

@@ -1,7 +1,7 @@
 //! Each kind of trouble: it appears, and it does not.
 
-use super::list::CHECKED;
-use super::{Kind, SHOWN_MAX, Trouble, troubles};
+use super::troubles;
+use crate::admin::status::{CHECKED, Kind, SHOWN_MAX, Trouble};
 use crate::admin::status::{
     CertificateStatus, GapStatus, IngestStatus, MissingGapStatus, ReloadStatus, SharedStatus, SilentMeterStatus,
     Status, VolumeStatus,

@@ -1,4 +1,4 @@
-//! Metrics, status page, alerts and dashboard of the service; none shows a secret.
+//! Metrics, built-in page, alerts and dashboard of the service; none shows a secret.
 
 use crate::support::load::{fleet, now_ns};
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};

@@ -183,21 +183,21 @@ impl Service {
         http::get(&format!("http://127.0.0.1:{}{path}", self.admin_port)).ok()
     }
 
-    /// The status page's data.
+    /// The built-in page's data.
     pub(crate) fn status(&self) -> Value {
         let (status, text) = self.page("/status.json").expect("the admin listener answers");
         assert_eq!(status, 200, "{text}");
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The status page's data of a sink.
+    /// The built-in page's data of a sink.
     pub(crate) fn sink(&self, name: &str) -> Value {
         let status = self.status();
         let sinks = status["sinks"].as_array().unwrap();
         sinks.iter().find(|sink| sink["name"] == name).unwrap_or_else(|| panic!("no sink {name} in {status}")).clone()
     }
 
-    /// The status page's data of a source; null if there is none.
+    /// The built-in page's data of a source; null if there is none.
     pub(crate) fn source(&self, name: &str, kind: &str) -> Value {
         let status = self.status();
         let mut sources = status["sources"].as_array().unwrap().iter();

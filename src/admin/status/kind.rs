@@ -95,12 +95,12 @@ impl Kind {
     ];
 
     /// How bad it is.
-    pub(super) fn level(self) -> Level {
+    pub(in crate::admin) fn level(self) -> Level {
         self.facts().level
     }
 
     /// The command to run next.
-    pub(super) fn command(self) -> &'static str {
+    pub(in crate::admin) fn command(self) -> &'static str {
         self.facts().command
     }
 
