@@ -222,7 +222,7 @@ fn a_disk_that_refuses_the_name_of_a_new_source_leaves_everything_as_it_was() {
 fn an_account_takes_its_changed_limits_at_a_reload() {
     let service = Setup { account: "accept_age = \"400d\"", ..Setup::default() }.start();
     let old = two_hours_old();
-    service.post_all(&[old.clone()]);
+    service.post_all(std::slice::from_ref(&old));
     service.reconfigure("accept_age = \"400d\"", "accept_age = \"1h\"");
     assert_eq!(texts(&reload(&service, &[]).1["applied"]), ["changed [[webhook.account]] acme"]);
     service.post_all(&[old]);
