@@ -206,13 +206,15 @@ fn a_disk_that_refuses_the_name_of_a_new_source_leaves_everything_as_it_was() {
     let (device, requests) = device();
     let blocked = service.data_directory().join("journal/sources.new");
     std::fs::create_dir(&blocked).unwrap();
+    let password = service.secret_file("password", "another-secret-of-the-test");
     service.append_configuration(&format!("{}[log]\nlevel = \"debug\"\n", table("a", &device, "1s")));
     let (code, answer) = reload(&service, &[]);
     assert_eq!((code, texts(&answer["faults"]).len(), service.metric(CURRENT)), (Some(3), 1, 0.0), "{answer}");
     assert_eq!((service.source("a", "json"), requests.load(Ordering::SeqCst)), (Value::Null, 0));
-    assert_eq!(post(&service.target()), 200);
+    assert_eq!(post(&service.target()), 200, "the password of before");
     assert!(!service.log().contains("DEBUG"), "{}", service.log());
     std::fs::remove_dir(blocked).unwrap();
+    std::fs::write(password, PASSWORD).unwrap();
     let (code, answer) = reload(&service, &[]);
     assert_eq!((code, texts(&answer["applied"])), (Some(0), vec!["changed log.level", "added [[json]] a"]), "{answer}");
     wait::until("the source runs", LIMIT, || service.source("a", "json")["state"] == "running");
