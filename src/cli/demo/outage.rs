@@ -23,7 +23,7 @@ pub(super) struct Outage {
 #[derive(Debug)]
 enum State {
     Before,
-    During { _lock: Connection, since: Instant },
+    During { _lock: Box<Connection>, since: Instant },
     After,
 }
 
@@ -38,7 +38,7 @@ impl Outage {
             State::Before if now.saturating_duration_since(self.began) >= BEGINS_AFTER => {
                 // While the sink writes, the lock is not free; the next call tries again.
                 if let Ok(lock) = lock(&self.store) {
-                    self.state = State::During { _lock: lock, since: now };
+                    self.state = State::During { _lock: Box::new(lock), since: now };
                 }
             }
             State::During { since, .. } if now.saturating_duration_since(*since) >= LASTS => self.state = State::After,
