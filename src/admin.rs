@@ -35,9 +35,10 @@ mod units;
 pub use history::History;
 pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, Kind as TroubleKind,
-    MeterStatus, MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SHOWN_MAX as TROUBLES_SHOWN_MAX,
-    SharedStatus, SilentMeterStatus, SilentStatus, SinkStatus, Status, Trouble, Troubles, ValueStatus, VolumeStatus,
+    CanaryStatus, CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus,
+    Kind as TroubleKind, MeterStatus, MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus,
+    SHOWN_MAX as TROUBLES_SHOWN_MAX, SharedStatus, SilentMeterStatus, SilentStatus, SinkStatus, Status, Trouble,
+    Troubles, ValueStatus, VolumeStatus,
 };
 pub use trouble::troubles;
 

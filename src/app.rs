@@ -7,6 +7,7 @@
 //! that it has read), pumps (drain until the deadline, store the cursors), journal, control,
 //! admin.
 
+mod canary;
 mod check;
 mod commands;
 mod data;

@@ -16,6 +16,6 @@ mod tasks;
 
 pub use backoff::{Backoff, BackoffError};
 pub use finding::{Finding, Level};
-pub use listen::Listen;
+pub use listen::{Listen, own_address};
 pub use stop::{Stop, Stopped};
 pub use tasks::{Tasks, panic_message};

@@ -6,6 +6,7 @@
 
 mod admin;
 mod ca_file;
+mod canary;
 mod device;
 mod dsmr_logger;
 mod em300;
@@ -37,6 +38,7 @@ mod value;
 mod webhook;
 
 pub use admin::{Admin, AdminLogin, AdminTransport};
+pub use canary::Canary;
 pub use fault::{Fault, Faults};
 pub use journal::Journal;
 pub use settings::{Changes, Entry, Settings};
@@ -99,6 +101,8 @@ pub struct Config {
     pub admin: Admin,
     /// The sinks.
     pub sinks: Sinks,
+    /// The canary; `None` if it is off.
+    pub canary: Option<Canary>,
     /// The settings as they were read, to compare two configurations.
     pub settings: Settings,
 }
@@ -276,9 +280,22 @@ fn read(mut root: Section<'_>, entries: &mut Vec<(String, Entry)>) -> Config {
     }
     section.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
+    let canary = canary::canary(root.section("canary"), &webhook, &sinks, &taken);
     root.finish();
     let settings = Settings::default();
-    Config { data_directory, log, webhook, sources, metering_points, journal, gap_memory_bytes, admin, sinks, settings }
+    Config {
+        data_directory,
+        log,
+        webhook,
+        sources,
+        metering_points,
+        journal,
+        gap_memory_bytes,
+        admin,
+        sinks,
+        canary,
+        settings,
+    }
 }
 
 /// `[gap_detection]`: the memory for the meters that it follows.

@@ -12,6 +12,7 @@ mod budget;
 mod ca_file;
 mod client;
 mod client_tls;
+mod known_server;
 mod outcome;
 mod requester;
 mod web_socket;

@@ -38,7 +38,7 @@ pub use model::{
 pub use when::{When, WhenError};
 
 use crate::config::Sinks;
-use crate::reading::{MeterId, Obis};
+use crate::reading::{MeterId, Obis, UnixNanos};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -58,16 +58,32 @@ enum Kind {
 impl Store {
     /// The store of a configuration; `None` if it has none that can be read. Opens nothing yet.
     pub fn open(sinks: &Sinks) -> Option<Self> {
-        #[cfg(feature = "sqlite")]
-        if let Some(config) = &sinks.sqlite {
-            return Some(Self(Kind::Sqlite(sqlite::Reader::new(config))));
-        }
-        #[cfg(feature = "questdb")]
-        if let Some(config) = &sinks.questdb {
-            return Some(Self(Kind::QuestDb(questdb::Reader::new(&config.sink))));
-        }
+        Self::each(sinks).into_iter().next().map(|(_, store)| store)
+    }
+
+    /// Every store of a configuration that can be read, by the name of its sink. Opens nothing yet.
+    pub fn each(sinks: &Sinks) -> Vec<(&'static str, Self)> {
         let _ = sinks;
-        None
+        let stores: Vec<Option<(&'static str, Kind)>> = Vec::from([
+            #[cfg(feature = "sqlite")]
+            sinks.sqlite.as_ref().map(|config| ("sqlite", Kind::Sqlite(sqlite::Reader::new(config)))),
+            #[cfg(feature = "questdb")]
+            sinks.questdb.as_ref().map(|config| ("questdb", Kind::QuestDb(questdb::Reader::new(&config.sink)))),
+        ]);
+        stores.into_iter().flatten().map(|(name, kind)| (name, Self(kind))).collect()
+    }
+
+    /// The value of the canary's test reading of this time, if the store has it. No other question finds it.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn canary(&self, at: UnixNanos) -> Result<Option<f64>, QueryError> {
+        match self.0 {
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(ref store) => store.canary(at),
+            #[cfg(feature = "questdb")]
+            Kind::QuestDb(ref store) => store.canary(at),
+        }
     }
 
     /// The same store, whose queries end at this limit.

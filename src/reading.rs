@@ -13,4 +13,4 @@ mod sample;
 pub use flags::Flags;
 pub use obis::{Obis, ObisFormatError};
 pub use rule::{Limits, RULE_CODE_REVISION, SetAside};
-pub use sample::{MeterId, QUARTER_HOUR_NS, Sample, UnixNanos};
+pub use sample::{CANARY_SOURCE, MeterId, QUARTER_HOUR_NS, Sample, UnixNanos};

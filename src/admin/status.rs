@@ -48,6 +48,8 @@ pub struct Status {
     pub journal: JournalStatus,
     /// The sinks.
     pub sinks: Vec<SinkStatus>,
+    /// The last round of the canary at each store; empty if it is off.
+    pub canary: Vec<CanaryStatus>,
     /// The gaps in the meters' readings.
     pub missing: MissingStatus,
     /// The meters that are silent for longer than usual.
@@ -98,6 +100,19 @@ pub struct CertificateStatus {
     pub seconds_left: i64,
     /// The reason if the current contents of its files cannot be used.
     pub fault: Option<String>,
+}
+
+/// The last round of the canary at a store.
+#[derive(Debug, Clone, Serialize)]
+pub struct CanaryStatus {
+    /// The store: sqlite or questdb.
+    pub store: &'static str,
+    /// The reason if its test reading was not visible in time.
+    pub why: Option<String>,
+    /// Since when none was.
+    pub since: Option<String>,
+    /// When one was visible last; absent before the first one.
+    pub last_success: Option<String>,
 }
 
 /// The volume of the data directory.

@@ -46,6 +46,7 @@ pub(super) fn status() -> Status {
             gaps: Vec::new(),
         },
         sinks: vec![sink("sqlite"), sink("kafka"), SinkStatus { internal: true, ..sink("dead_letters") }],
+        canary: Vec::new(),
         missing: MissingStatus {
             gaps_open: 0,
             quarter_hours: 0,

@@ -12,7 +12,7 @@ use crate::config::{AdminTransport, Changes, Config, Entry, Fault, Faults, Setti
 use crate::control::Reloaded;
 use crate::metrics;
 use crate::reading::UnixNanos;
-use crate::source::webhook::{Accounts, Tls, TlsFiles};
+use crate::source::webhook::{Account, Accounts, Tls, TlsFiles};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -85,6 +85,8 @@ pub(super) struct Reloader {
     file: ConfigFile,
     parts: Parts,
     accounts: Option<Accounts>,
+    /// The canary's account, which no configuration has.
+    canary: Option<Account>,
     certificates: Certificates,
     state: Arc<Mutex<State>>,
     last: Arc<Mutex<Option<LastReload>>>,
@@ -103,13 +105,13 @@ impl Reloader {
         file: ConfigFile,
         config: &Config,
         parts: &Parts,
-        accounts: Option<Accounts>,
+        (accounts, canary): (Option<Accounts>, Option<Account>),
         certificates: Certificates,
     ) -> Self {
         let state = State { settings: config.settings.clone(), is_closed: false };
         metrics::gauge("meterline_configuration_current", &[]).set(1.0);
         let (state, last) = (Arc::new(Mutex::new(state)), Arc::default());
-        Self { file, parts: parts.clone(), accounts, certificates, state, last }
+        Self { file, parts: parts.clone(), accounts, canary, certificates, state, last }
     }
 
     /// The last reload; `None` before the first one.
@@ -201,7 +203,8 @@ impl Reloader {
         }
         self.parts.live.replace(config);
         if let (Some(accounts), true) = (&self.accounts, plan.keeps_listening) {
-            let replaced = accounts.replace(&config.webhook.accounts, |name| plan.concerns_account(name));
+            let wanted = [config.webhook.accounts.as_slice(), self.canary.as_slice()].concat();
+            let replaced = accounts.replace(&wanted, |name| plan.concerns_account(name));
             replaced.map_err(|error| error.to_string())?;
         }
         telemetry::set_level(config.log.level);

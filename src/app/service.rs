@@ -1,5 +1,6 @@
 //! The running service: starts its parts, waits for a signal, stops them.
 
+use super::canary::{self, Findings, Login};
 use super::descriptors::Descriptors;
 use super::error::StartError;
 use super::fill::Fill;
@@ -52,6 +53,7 @@ pub struct Service {
     control: Control,
     tasks: Tasks,
     stop: Stop,
+    canary_stop: Stop,
     admin: Admin,
     watchdog: Option<Watchdog>,
     /// Until they are waited for.
@@ -84,16 +86,16 @@ impl Service {
         let runtime = runtime().map_err(StartError::because)?;
         let parts = start_parts(&config, runtime.handle(), clock)?;
         sources::register(&config, &parts.journal).map_err(StartError::because)?;
-        let webhook = start_webhook(sockets.at(config.webhook.listen), &config, &parts)?;
+        let login = config.canary.map(|_| Login::new()).transpose()?;
+        let webhook = start_webhook(sockets.at(config.webhook.listen), &config, login.as_ref(), &parts)?;
         let accounts = webhook.as_ref().map(Webhook::accounts).cloned();
-        let certificates = Certificates {
-            webhook: webhook.as_ref().and_then(Webhook::tls).cloned(),
-            admin: admin_tls(&config, &parts)?,
-        };
-        let reloader = Reloader::new(file, &config, &parts, accounts.clone(), certificates.clone());
+        let certificates = certificates(&config, webhook.as_ref(), &parts)?;
+        let of_webhook = (accounts.clone(), login.as_ref().map(Login::account));
+        let reloader = Reloader::new(file, &config, &parts, of_webhook, certificates.clone());
         let sources = sources::SourceStarter::new(&config, &parts, accounts.as_ref());
         sources.start(|_| true).map_err(StartError::because)?;
         let status_reader = status::StatusReader {
+            canary: Findings::default(),
             parts: parts.clone(),
             started,
             certificates: certificates.clone(),
@@ -109,6 +111,7 @@ impl Service {
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
         let (fill, data) = (status_reader.fill.clone(), config.data_directory.clone());
         tasks.spawn("upkeep", upkeep::run(metrics, parts.clone(), fill, data, stop.clone()));
+        let canary_stop = canary::start(&config, login.zip(webhook.as_ref()), &parts, &status_reader.canary, &tasks);
         // Before a probe can say that the service is ready: a signal then stops it in order.
         let signals = {
             let _entered = runtime.enter();
@@ -123,7 +126,6 @@ impl Service {
             "service started"
         );
         let paths = config.webhook.accounts.into_iter().map(|account| (account.name, account.path));
-        let signals = Mutex::new(Some(signals));
         let watchdog = Watchdog::start(&parts).map_err(StartError::because)?;
         service_manager::ready();
         Ok(Self {
@@ -135,9 +137,10 @@ impl Service {
             control,
             tasks,
             stop,
+            canary_stop,
             admin,
             watchdog,
-            signals,
+            signals: Mutex::new(Some(signals)),
         })
     }
 
@@ -191,6 +194,8 @@ impl Service {
         let until = self.parts.clock.monotonic() + deadline;
         let _ended = end_process_after(deadline + HANG_GRACE);
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
+        // Before the webhook: a post that it does not take would be logged as a failure.
+        self.canary_stop.by(until);
         self.reloader.close(until);
         self.parts.sources.stop(until);
         if let Some(webhook) = self.webhook
@@ -278,13 +283,24 @@ fn limit_connections(config: &mut Config) -> Result<(), StartError> {
 }
 
 /// Starts the webhook, if it has an account.
-fn start_webhook(listen: Listen, config: &Config, parts: &Parts) -> Result<Option<Webhook>, StartError> {
+fn start_webhook(
+    listen: Listen,
+    config: &Config,
+    canary: Option<&Login>,
+    parts: &Parts,
+) -> Result<Option<Webhook>, StartError> {
     if !config.webhook.is_listening() {
         return Ok(None);
     }
-    let webhook = config.webhook.clone().heads_in(&config.data_directory);
+    let mut webhook = config.webhook.clone().heads_in(&config.data_directory);
+    webhook.accounts.extend(canary.map(Login::account));
     let started = parts.runtime.block_on(Webhook::start_on(listen, webhook, &parts.ingest, parts.clock.clone()));
     started.map(Some).map_err(StartError::because)
+}
+
+/// The certificates of the listeners with TLS.
+fn certificates(config: &Config, webhook: Option<&Webhook>, parts: &Parts) -> Result<Certificates, StartError> {
+    Ok(Certificates { webhook: webhook.and_then(Webhook::tls).cloned(), admin: admin_tls(config, parts)? })
 }
 
 /// Loads the certificate of the admin listener, if it has one.

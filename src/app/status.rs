@@ -1,13 +1,14 @@
 //! Collects the built-in page's data from the running parts.
 
+use super::canary::{Findings, Found};
 use super::fill::Fill;
 use super::parts::Parts;
 use super::reload::{Certificates, LastReload, Reloader};
 use super::sinks::{COVERAGE, KEEPER};
 use crate::admin::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SharedStatus, SilentMeterStatus, SilentStatus,
-    SinkStatus, Status, Troubles, ValueStatus, VolumeStatus, troubles,
+    CanaryStatus, CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus,
+    MeterStatus, MetersStatus, MissingGapStatus, MissingStatus, ReloadStatus, SharedStatus, SilentMeterStatus,
+    SilentStatus, SinkStatus, Status, Troubles, ValueStatus, VolumeStatus, troubles,
 };
 use crate::coverage::{Gap as MeasurementGap, SILENT_SHOWN_MAX, SilentMeter};
 use crate::deliver::PumpStatus;
@@ -32,6 +33,7 @@ const DAY_NS: i64 = 86_400 * 1_000_000_000;
 #[derive(Debug, Clone)]
 pub(super) struct StatusReader {
     pub(super) parts: Parts,
+    pub(super) canary: Findings,
     pub(super) started: UnixNanos,
     pub(super) certificates: Certificates,
     /// `None` without a webhook.
@@ -67,6 +69,7 @@ impl StatusReader {
             ingest: self.ingest_status(&recent.sources, now),
             journal: self.journal_status(now),
             sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
+            canary: self.canary.all().into_iter().map(canary_status).collect(),
             missing: self.gaps_status(),
             silent: self.silent_status(&recent.sources),
             dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
@@ -168,6 +171,12 @@ fn volume_status(directory: &Path) -> Option<VolumeStatus> {
         free_bytes: bytes(volume.f_bavail),
         size_bytes: bytes(volume.f_blocks),
     })
+}
+
+fn canary_status((store, found): (&'static str, Found)) -> CanaryStatus {
+    let (why, since) = found.failing.unzip();
+    let last_success = found.last_success.map(|at| at.to_string());
+    CanaryStatus { store, why, since: since.map(|at| at.to_string()), last_success }
 }
 
 fn silent_meter_status(silent: &SilentMeter, source: &str, meters: &Meters) -> SilentMeterStatus {

@@ -2,7 +2,7 @@
 //! listens already.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 /// The place of a listener.
 #[derive(Debug)]
@@ -16,6 +16,16 @@ pub enum Listen {
         /// The listening socket.
         socket: TcpListener,
     },
+}
+
+/// The address at which this machine reaches a listener: loopback, if it listens everywhere.
+pub fn own_address(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
 }
 
 impl Listen {

@@ -49,6 +49,17 @@ pub struct QuestDb {
 }
 
 impl Sinks {
+    /// Whether there is a store that can be read.
+    pub(super) fn has_store(&self) -> bool {
+        [
+            #[cfg(feature = "sqlite")]
+            self.sqlite.is_some(),
+            #[cfg(feature = "questdb")]
+            self.questdb.is_some(),
+        ]
+        .contains(&true)
+    }
+
     /// Changes the path of a store inside the old data directory to the new one.
     pub(super) fn move_data(&mut self, from: &Path, to: &Path) {
         #[cfg(feature = "sqlite")]

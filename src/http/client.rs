@@ -5,6 +5,7 @@
 //! connection, invalid header lines are skipped, and no content type is required.
 
 use super::ca_file::CaFile;
+use super::known_server::known_server;
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,10 +16,12 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::http::{self, Uri};
 use hyper::upgrade::Upgraded;
+use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, ClientConfig};
 use std::error::Error;
 use std::fmt;
@@ -119,16 +122,28 @@ impl Client {
 
     /// The same, which trusts only the authorities of `ca`, if there are any.
     pub fn trusting(bounds: Bounds, ca: Option<&CaFile>) -> Self {
+        Self::over(
+            bounds,
+            match ca {
+                None => HttpsConnectorBuilder::new().with_webpki_roots(),
+                Some(ca) => {
+                    let tls = ClientConfig::builder().with_root_certificates(ca.roots()).with_no_client_auth();
+                    HttpsConnectorBuilder::new().with_tls_config(tls)
+                }
+            },
+        )
+    }
+
+    /// The same, which trusts this certificate and no other, whatever its names, its issuer and its dates: for a server
+    /// whose certificate is known.
+    pub fn trusting_only(bounds: Bounds, certificate: CertificateDer<'static>) -> Self {
+        Self::over(bounds, HttpsConnectorBuilder::new().with_tls_config(known_server(certificate)))
+    }
+
+    fn over(bounds: Bounds, tls: HttpsConnectorBuilder<WantsSchemes>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let tls = match ca {
-            None => HttpsConnectorBuilder::new().with_webpki_roots(),
-            Some(ca) => {
-                let tls = ClientConfig::builder().with_root_certificates(ca.roots()).with_no_client_auth();
-                HttpsConnectorBuilder::new().with_tls_config(tls)
-            }
-        };
         let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
         let connections = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

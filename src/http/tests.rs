@@ -122,12 +122,13 @@ fn only_web_addresses_are_taken() {
 }
 
 /// A TLS server of a private authority that answers every connection's request.
-async fn private_server() -> (String, CaFile) {
+async fn private_server() -> (String, CaFile, rustls::pki_types::CertificateDer<'static>) {
     let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let ca = CaFile::parse("ca.pem".into(), signed.cert.pem().as_bytes()).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(signed.signing_key.serialize_der()).unwrap();
     let config = rustls::ServerConfig::builder().with_no_client_auth();
-    let config = config.with_single_cert(vec![signed.cert.der().clone()], key).unwrap();
+    let certificate = signed.cert.der().clone();
+    let config = config.with_single_cert(vec![certificate.clone()], key).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -140,19 +141,23 @@ async fn private_server() -> (String, CaFile) {
             }
         }
     });
-    (format!("https://{address}/"), ca)
+    (format!("https://{address}/"), ca, certificate)
 }
 
 #[tokio::test]
 async fn a_private_authority_is_trusted_by_its_file_and_its_lack_names_the_option() {
-    let (address, ca) = private_server().await;
+    let (address, ca, certificate) = private_server().await;
     let refused = Client::new(BOUNDS).send(get(&address)).await.unwrap_err();
     let shown = refused.to_string();
     assert!(matches!(refused, HttpError::Tls { .. }), "{shown}");
     assert!(shown.contains("UnknownIssuer") && shown.contains("`ca_file`"), "{shown}");
     let answer = Client::trusting(BOUNDS, Some(&ca)).send(get(&address)).await.unwrap();
     assert_eq!(answer.body(), "ok");
+    // A certificate that is known, also without an authority, and no other.
+    let (_, other, of_other) = private_server().await;
+    assert_eq!(Client::trusting_only(BOUNDS, certificate).send(get(&address)).await.unwrap().body(), "ok");
+    let refused = Client::trusting_only(BOUNDS, of_other).send(get(&address)).await.unwrap_err();
+    assert!(matches!(refused, HttpError::Tls { .. }), "{refused}");
     // Only the named authorities are trusted then.
-    let (_, other) = private_server().await;
     assert!(Client::trusting(BOUNDS, Some(&other)).send(get(&address)).await.is_err());
 }

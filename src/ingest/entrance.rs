@@ -7,7 +7,7 @@ use super::state::IngestState;
 use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX, Undecodable};
 use crate::contexts::version_of;
 use crate::journal::{Append, AppendError, LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
-use crate::reading::{Limits, MeterId, Sample, UnixNanos};
+use crate::reading::{Flags, Limits, MeterId, Sample, UnixNanos};
 use crate::recent_records::RecordOutline;
 use crate::wire::batch::{Original, encode};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Readings, SeenReading, Tally};
@@ -360,11 +360,14 @@ impl EntranceInner {
             // A meter whose clock is ahead is as new as its message.
             newest = newest.max(Some(reading.at.min(*received)));
             seen.extend(SeenReading::of(reading));
-            if let Some(other) = ingest.senders.note(reading.meter, self.source) {
+            if !is_test(reading)
+                && let Some(other) = ingest.senders.note(reading.meter, self.source)
+            {
                 (shared, last_shared) = (shared + 1, Some((reading.meter, other)));
             }
         });
-        ingest.meters.note(noted, &self.counters.name, *received);
+        // No page shows a test.
+        ingest.meters.note(noted.filter(|reading| !is_test(reading)), &self.counters.name, *received);
         self.count_shared(shared, last_shared, *received);
         if let Some(at) = newest {
             self.counters.note_newest(at);
@@ -383,6 +386,10 @@ impl EntranceInner {
         };
         self.ingest.followers.recent.add(sequence, outline);
     }
+}
+
+fn is_test(reading: &Judged<'_>) -> bool {
+    reading.flags.contains(Flags::TEST)
 }
 
 impl fmt::Debug for Entrance {

@@ -338,6 +338,31 @@ async fn the_newest_reading_of_a_meter_is_kept_and_late_ones_do_not_replace_it()
 }
 
 #[tokio::test]
+async fn a_reading_of_the_canary_is_stored_with_its_flag_and_is_on_no_page_from_no_meter_and_in_no_gap() {
+    let (setup, recorder) = (setup(), PrometheusBuilder::new().build_recorder());
+    let sources = ::metrics::with_local_recorder(&recorder, || {
+        ["a", "b"].map(|name| setup.ingest.source(name, SourceOptions::default()).unwrap())
+    });
+    let values = vec![(ENERGY, 50.0)];
+    let reading =
+        |meter: MeterId| Reading { meter: *meter.as_bytes(), time_ns: setup.now_ticks(), values: values.clone() };
+    for source in &sources {
+        let body = Body::new(0, vec![reading(MeterId::CANARY), reading(MeterId::named("p1", "x"))]).bytes;
+        assert_eq!(verdict(source.take(SmartMe, &body).await), Verdict::Deliverable);
+    }
+    let shown: Vec<_> = setup.ingest.newest_readings(METERS_MAX).iter().map(|it| it.meter).collect();
+    assert_eq!(shown, [MeterId::named("p1", "x")]);
+    let metrics = recorder.handle().render();
+    for series in [
+        r#"meterline_readings_flagged_total{source="b",flag="test"} 1"#,
+        r#"meterline_readings_of_shared_meters_total{source="b"} 1"#,
+        r#"meterline_readings_total{source="b"} 2"#,
+    ] {
+        assert!(metrics.contains(series), "{series}: {metrics}");
+    }
+}
+
+#[tokio::test]
 async fn a_register_of_a_slower_message_is_kept_and_a_clock_that_was_ahead_holds_no_value_back() {
     let setup = setup();
     let entrance = setup.entrance(SourceOptions::default());

@@ -4,6 +4,7 @@
 //! reads a part of the meters or of the span; everything in a statement is a UUID, a code, a number, a time or an escaped
 //! text. UUIDs are compared by `=` and `IN` only: QuestDB 9.3 ends its process at `<`, and groups texts of them wrongly.
 
+mod canary;
 mod connections;
 mod ends;
 mod sql;

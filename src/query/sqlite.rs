@@ -28,6 +28,7 @@ const MEDIA: &str = "
     SELECT DISTINCT series.meter, CAST(substr(codes.obis, 1, instr(codes.obis, '-') - 1) AS INTEGER)
     FROM series CROSS JOIN codes ON codes.id = series.obis";
 const NEWEST: &str = "SELECT register, value, ts, meter FROM newest";
+const CANARY: &str = "SELECT value FROM canary WHERE ts = ?1";
 const SAMPLE: &str = "SELECT source, flags FROM samples WHERE meter = ?1 AND obis = ?2 AND ts = ?3";
 const VALUES: &str = "SELECT ts, value, flags FROM samples WHERE meter = ?1 AND obis = ?2 AND ts >= ?3 AND ts < ?4";
 /// Quarter-hours of deleted samples.
@@ -120,6 +121,10 @@ impl Reader {
             found.sort_by_key(|register| register.newest.obis);
             Ok(found)
         })
+    }
+
+    pub(super) fn canary(&self, at: UnixNanos) -> Result<Option<f64>, QueryError> {
+        self.pool.with(|store| store.prepare_cached(CANARY)?.query_row([at.0], |row| row.get(0)).optional())
     }
 
     pub(super) fn curves(

@@ -21,7 +21,7 @@ impl Flags {
     pub const ESTIMATED: Self = Self(1 << 3);
     /// Fetched later to fill a gap.
     pub const GAP_REPAIR: Self = Self(1 << 4);
-    /// A test message of the vendor.
+    /// A test message of the vendor, or a reading of the canary ([`MeterId::CANARY`](super::MeterId::CANARY)).
     pub const TEST: Self = Self(1 << 5);
     /// A power or energy is negative, and the configuration has nothing that produces.
     pub const SIGN_UNEXPECTED: Self = Self(1 << 6);

@@ -22,10 +22,17 @@ pub struct Sample {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MeterId(Uuid);
 
+/// The name of the source of the canary's readings.
+pub const CANARY_SOURCE: &str = "canary";
+
 /// The UUID namespace of meters whose vendor has no UUIDs. It never changes.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_7465_726c_5e6e_8d65_76e2_9f3a_41c7);
 
 impl MeterId {
+    /// The meter of the service's own test readings: `UUIDv5` of `meterline:canary`. From any sender, its readings have
+    /// the flag [`Flags::TEST`](super::Flags::TEST).
+    pub const CANARY: Self = Self(Uuid::from_u128(0x5f1f_9605_769f_503c_b72a_1f0d_bc78_69ae));
+
     /// The id of a meter whose vendor has no UUIDs: `UUIDv5` of `vendor:native`,
     /// where `native` is the vendor's own id, followed by a channel if there are several.
     pub fn named(vendor: &str, native: &str) -> Self {
@@ -48,6 +55,15 @@ impl MeterId {
         bytes[..8].copy_from_slice(&lo.to_le_bytes());
         bytes[8..].copy_from_slice(&hi.to_le_bytes());
         Self(Uuid::from_bytes_le(bytes))
+    }
+
+    /// The two halves of the same `Guid`, `lo` and `hi`.
+    pub fn to_bcl_guid(self) -> (u64, u64) {
+        let [lo, hi] = [0, 8].map(|from| {
+            let half = self.0.to_bytes_le()[from..from + 8].try_into();
+            u64::from_le_bytes(half.unwrap_or_default())
+        });
+        (lo, hi)
     }
 
     /// The id as a UUID.

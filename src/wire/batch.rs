@@ -117,11 +117,12 @@ fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
             (number, _) => has_unknown |= entry(&READING, number).is_none(),
         }
     }
+    let meter = reading::meter_id(meter).ok_or(SetAside::MeterMissing);
     let reading = Decoded {
         index,
-        meter: reading::meter_id(meter).ok_or(SetAside::MeterMissing),
+        meter,
         at: if time_ns == 0 { Err(SetAside::TimeMissing) } else { Ok(UnixNanos(time_ns)) },
-        flags: Flags::of_bits(flags),
+        flags: reading::flags_of(meter, Flags::of_bits(flags)),
         decode_revision: u16::try_from(revision).ok().filter(|revision| *revision > 0).unwrap_or_else(decode_revision),
         values: Values(FieldReader::new(bytes)),
     };

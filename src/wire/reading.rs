@@ -38,6 +38,12 @@ impl<Values> Decoded<Values> {
     }
 }
 
+/// The flags of a reading of this meter: one of the canary is a test, from any sender.
+#[inline(always)]
+pub(super) fn flags_of(meter: Result<MeterId, SetAside>, flags: Flags) -> Flags {
+    if meter == Ok(MeterId::CANARY) { flags | Flags::TEST } else { flags }
+}
+
 /// The sample of a code and a value. An empty code counts as absent, as in protobuf.
 #[inline]
 pub(super) fn sample(code: &[u8], value: f64) -> Result<Sample, SetAside> {

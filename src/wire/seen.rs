@@ -22,9 +22,9 @@ pub struct SeenReading {
 
 impl SeenReading {
     /// The properties of a judged reading; `None` if its meter sends it only when something happens, so
-    /// that no reading is missing in its silence.
+    /// that no reading is missing in its silence, and if it is a test.
     pub fn of(reading: &Judged<'_>) -> Option<Self> {
-        if is_occasional(reading) {
+        if reading.flags.contains(Flags::TEST) || is_occasional(reading) {
             return None;
         }
         let is_at_quarter_hour = reading.at.0.rem_euclid(QUARTER_HOUR_NS) == 0;
@@ -56,10 +56,14 @@ mod tests {
 
     /// Whether a reading with these registers may be missed.
     fn is_seen(codes: &[&str]) -> bool {
+        is_seen_with(Flags::NONE, codes)
+    }
+
+    fn is_seen_with(flags: Flags, codes: &[&str]) -> bool {
         let samples: Vec<Sample> =
             codes.iter().map(|code| Sample { obis: code.parse().unwrap(), value: 1.0 }).collect();
         let at = UnixNanos(QUARTER_HOUR_NS * 2_000_000);
-        let reading = (MeterId::named("test", "a"), at, Flags::NONE, samples);
+        let reading = (MeterId::named("test", "a"), at, flags, samples);
         let body = encode([reading], &Original::default());
         let reading = readings(PayloadFormat::ReadingBatch, &body).unwrap().next().unwrap();
         SeenReading::of(&Judged::new(reading, &Limits::DEFAULT, at).unwrap()).is_some()
@@ -90,6 +94,8 @@ mod tests {
             &[],
         ] {
             assert!(is_seen(codes), "{codes:?}");
+            assert!(is_seen_with(Flags::ESTIMATED, codes), "{codes:?}");
+            assert!(!is_seen_with(Flags::TEST, codes), "a test fills no gap: {codes:?}");
         }
     }
 }

@@ -6,10 +6,12 @@
 //! general path, which reads fields in any order and merges repeated ones as prost does.
 
 mod check;
+mod encode;
 mod encoding;
 mod message;
 mod vendor_layout;
 
+pub use encode::encode;
 pub use encoding::{Encoding, TimeEncoding, encoding};
 
 use super::error::{DecodeError, Malformed};
@@ -84,15 +86,17 @@ fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
 
 #[inline(always)]
 fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: RawValues<'_>) -> Decoded<Values<'_>> {
+    let meter = if meter == Guid::default() {
+        Err(SetAside::MeterMissing)
+    } else {
+        Ok(MeterId::from_bcl_guid(meter.lo, meter.hi))
+    };
+    let flags = if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE };
     Decoded {
         index,
-        meter: if meter == Guid::default() {
-            Err(SetAside::MeterMissing)
-        } else {
-            Ok(MeterId::from_bcl_guid(meter.lo, meter.hi))
-        },
+        meter,
         at: at.map_or(Err(SetAside::TimeMissing), Instant::unix_nanos).map(UnixNanos),
-        flags: if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE },
+        flags: reading::flags_of(meter, flags),
         decode_revision: decode_revision(),
         values: Values(values),
     }

@@ -20,6 +20,7 @@ mod end_to_end {
     mod back_fill;
     mod backup;
     mod behind_proxy;
+    mod canary;
     mod command_line;
     mod commands;
     mod consumers;

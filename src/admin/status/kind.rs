@@ -34,6 +34,8 @@ pub enum Kind {
     SinkWaiting,
     /// A sink takes data, but far behind.
     SinkBehind,
+    /// The canary's test reading is not visible in a store in time.
+    CanaryFailing,
     /// A source that worked delivers nothing new.
     SourceSilent,
     /// A meter sends nothing for longer than it usually does.
@@ -67,7 +69,7 @@ struct Facts {
 
 impl Kind {
     /// Every kind, the most urgent first.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::DataRefused,
         Self::ClockUnset,
         Self::AccountHeldBack,
@@ -81,6 +83,7 @@ impl Kind {
         Self::ConfigurationRefused,
         Self::SinkWaiting,
         Self::SinkBehind,
+        Self::CanaryFailing,
         Self::SourceSilent,
         Self::MeterSilent,
         Self::GapsOpen,
@@ -131,6 +134,7 @@ impl Kind {
             Self::ConfigurationRefused => fault(CHECK, "MeterlineConfigurationRefused"),
             Self::SinkWaiting => warning(CONNECT, "MeterlineSinkUnreachable"),
             Self::SinkBehind => warning(JOURNAL, "MeterlineSinkBehind"),
+            Self::CanaryFailing => warning(CONNECT, "MeterlineCanaryFailing"),
             Self::SourceSilent => warning(SOURCES, "MeterlineNothingReceived"),
             Self::MeterSilent => warning(GAPS, "meter-silent"),
             Self::GapsOpen => warning(GAPS, "MeterlineReadingsMissing"),

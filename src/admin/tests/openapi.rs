@@ -4,8 +4,8 @@
 use super::stage::Stage;
 use super::status;
 use crate::admin::{
-    CertificateStatus, GapStatus, IngestStatus, MeterStatus, MissingGapStatus, ReloadStatus, SharedStatus,
-    SilentMeterStatus, Status, ValueStatus, VolumeStatus, troubles,
+    CanaryStatus, CertificateStatus, GapStatus, IngestStatus, MeterStatus, MissingGapStatus, ReloadStatus,
+    SharedStatus, SilentMeterStatus, Status, ValueStatus, VolumeStatus, troubles,
 };
 use crate::reading::UnixNanos;
 use crate::source::{Description, Fact, SourceState};
@@ -60,6 +60,8 @@ fn full() -> Status {
     (sink.last_error, sink.last_error_at) = (Some(text("down")), Some(at.clone()));
     sink.facts.insert("rows", text("1"));
     status.missing.gaps_open = 1;
+    let (why, since) = (Some(text("it is not there")), Some(at.clone()));
+    status.canary = vec![CanaryStatus { store: "questdb", why, since, last_success: Some(at.clone()) }];
     status.missing.newest = vec![MissingGapStatus {
         id: 1,
         meter: meter.clone(),

@@ -18,6 +18,7 @@ pub(super) fn add(found: &mut Found, status: &Status) {
         }
     }
     journal(found, status);
+    canary(found, status);
     for name in &status.journal.gaps_last_day {
         let of_sink = || status.journal.gaps.iter().filter(|gap| gap.sink == *name);
         let records: u64 = of_sink().map(|gap| gap.records).sum();
@@ -56,6 +57,17 @@ fn state(found: &mut Found, sink: &SinkStatus) {
             found.add(Kind::SinkBehind, name, Text::new(text, waits(sink)));
         }
         _ => {}
+    }
+}
+
+/// A store that the canary's reading does not reach, unless another entry says why.
+fn canary(found: &mut Found, status: &Status) {
+    let is_known = |store| status.sinks.iter().any(|sink| sink.name == store && sink.state != "running");
+    for at in &status.canary {
+        let Some(why) = at.why.as_ref().filter(|_| status.not_ready.is_none() && !is_known(at.store)) else { continue };
+        let sentence = format!("The canary's test reading did not become visible in {}: {why}.", at.store);
+        let effect = "Readings of meters may go the same way. What was answered 200 is safe in the journal.";
+        found.add(Kind::CanaryFailing, at.store, Text::new(sentence, effect).since(at.since.clone()));
     }
 }
 

@@ -3,8 +3,8 @@
 use super::troubles;
 use crate::admin::status::{CHECKED, Kind, SHOWN_MAX, Trouble};
 use crate::admin::status::{
-    CertificateStatus, GapStatus, IngestStatus, MissingGapStatus, ReloadStatus, SharedStatus, SilentMeterStatus,
-    Status, VolumeStatus,
+    CanaryStatus, CertificateStatus, GapStatus, IngestStatus, MissingGapStatus, ReloadStatus, SharedStatus,
+    SilentMeterStatus, Status, VolumeStatus,
 };
 use crate::admin::tests::status;
 use crate::base::Level;
@@ -260,6 +260,31 @@ fn a_sink_is_named_with_its_reason_and_what_waits() {
     let entry = only(|status| status.sinks[1].warnings.push("its view is not valid".to_owned()));
     assert_eq!(entry.kind, Kind::SinkWarning);
     assert!(entry.sentence.contains("its view is not valid"), "{}", entry.sentence);
+}
+
+#[test]
+fn a_store_that_the_canary_does_not_reach_is_named_unless_the_sink_says_why() {
+    let canary = |store, why: Option<&str>| {
+        let (why, since) = (why.map(str::to_owned), why.map(|_| "then".to_owned()));
+        CanaryStatus { store, why, since, last_success: Some("before".to_owned()) }
+    };
+    assert_eq!(found(|status| status.canary = vec![canary("sqlite", None)]), []);
+    let missing = [canary("sqlite", Some("the store has not got it in time")), canary("kafka", None)];
+    let entry = only(|status| status.canary = missing.to_vec());
+    assert_eq!((entry.kind, entry.level, entry.part.as_str()), (Kind::CanaryFailing, Level::Warning, "sqlite"));
+    assert_eq!(entry.since.as_deref(), Some("then"));
+    let sentence = "The canary's test reading did not become visible in sqlite: the store has not got it in time.";
+    assert_eq!(entry.sentence, sentence);
+    let entry = only(|status| {
+        status.canary = missing.to_vec();
+        status.sinks[0].state = "blocked";
+    });
+    assert_eq!(entry.kind, Kind::SinkBlocked);
+    let entry = only(|status| {
+        status.canary = missing.to_vec();
+        status.not_ready = Some("the disk fails".to_owned());
+    });
+    assert_eq!(entry.kind, Kind::DataRefused);
 }
 
 #[test]

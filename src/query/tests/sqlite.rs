@@ -3,14 +3,17 @@
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::deliver::tests::feed::{Feed, NOW_NS};
+use crate::journal::Verdict;
 use crate::query::{Filter, Kind, Limit, Newest, Place, QueryError, Series, Span, Step, Store, sqlite};
-use crate::reading::{Flags, Obis, Sample, UnixNanos};
+use crate::reading::{Flags, MeterId, Obis, Sample, UnixNanos};
 use crate::sink::sqlite::tests::file;
 use crate::sink::sqlite::tests::vectors::{self, TABLES};
 use crate::sink::sqlite::tests::views::{
     IMPORT, append, append_others, append_readings, describe, meter, quarter_hours_only, store_keeping, time,
 };
 use crate::sink::sqlite::{Config, Retention};
+use crate::wire::PayloadFormat;
+use crate::wire::batch::{Original, encode};
 use rusqlite::Connection;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -192,6 +195,33 @@ fn a_curve_has_the_samples_the_quarter_hours_of_deleted_ones_and_no_tests() {
         })
         .unwrap();
     assert_eq!(samples, 1);
+}
+
+#[test]
+fn the_canary_is_found_by_its_time_alone_and_takes_one_row() {
+    let feed = Feed::new();
+    let sample =
+        |meter, second: i64, value| (meter, UnixNanos(NOW_NS + second), Flags::NONE, [Sample { obis: POWER, value }]);
+    let canary = |feed: &Feed, second, value| {
+        let body = encode([sample(MeterId::CANARY, second, value)], &Original::default());
+        feed.append_as("canary", Verdict::Deliverable, PayloadFormat::ReadingBatch.number(), &body);
+    };
+    append_readings(&feed, [sample(meter(1), 0, 1.0)].into_iter());
+    for (second, value) in [(1, 2.0), (3, 4.0), (2, 3.0)] {
+        canary(&feed, second, value);
+    }
+    // Of another source.
+    append_readings(&feed, [sample(MeterId::CANARY, 4, 5.0)].into_iter());
+    store_keeping(&feed, Retention::default());
+    let store = opened(&file(&feed));
+    let found = [0, 1, 2, 3, 4].map(|second| store.canary(UnixNanos(NOW_NS + second)).unwrap());
+    assert_eq!(found, [None, None, Some(3.0), None, None], "the last in journal order");
+    assert_eq!(store.meters().unwrap().iter().map(|it| it.meter).collect::<Vec<_>>(), [meter(1)]);
+    assert_eq!(store.newest(&[]).unwrap().keys().copied().collect::<Vec<_>>(), [meter(1)]);
+    let alone = Feed::new();
+    canary(&alone, 1, 2.0);
+    store_keeping(&alone, Retention::default());
+    assert_eq!(opened(&file(&alone)).canary(UnixNanos(NOW_NS + 1)).unwrap(), Some(2.0), "in a record of its own");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::in_flight::{Target, Ticket};
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, Position, Sequence};
-use crate::reading::UnixNanos;
+use crate::reading::{MeterId, UnixNanos};
 use metrics::{Counter, Gauge};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
@@ -296,7 +296,9 @@ impl Sink for Kafka {
         let mut encoder = std::mem::take(&mut self.encoder);
         encoder.begin(&delivery.record, delivery.source);
         let mut key = uuid::Uuid::encode_buffer();
-        let sent = delivery.readings().try_fold(0, |readings, reading| {
+        // Consumers get no test readings of the service itself.
+        let mut wanted = delivery.readings().filter(|reading| reading.meter != MeterId::CANARY);
+        let sent = wanted.try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
             encoder.parts(&reading, |value| self.send(Target::Readings, key, value, received, ticket))?;
             Ok(readings + 1)

@@ -3,7 +3,7 @@
 
 use crate::deliver::Delivery;
 use crate::journal::{JournalId, Record, Sequence};
-use crate::reading::{Flags, MeterId, Obis, UnixNanos};
+use crate::reading::{CANARY_SOURCE, Flags, MeterId, Obis, UnixNanos};
 use crate::wire::meters::Version;
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     rows: Vec<Row>,
+    /// The newest test reading of the canary.
+    canary: Option<(UnixNanos, f64)>,
     versions: Vec<Version>,
     sources: Vec<Arc<str>>,
     /// The journals of the records, each with its first one here.
@@ -45,6 +47,13 @@ impl Batch {
         let mut readings = 0;
         for reading in delivery.readings() {
             readings += 1;
+            if reading.meter == MeterId::CANARY {
+                // One of another source would take the place of the one that is looked for.
+                if delivery.source == CANARY_SOURCE {
+                    self.canary = reading.samples().next().map(|sample| (reading.at, sample.value)).or(self.canary);
+                }
+                continue;
+            }
             for sample in reading.samples() {
                 #[cfg(feature = "test-faults")]
                 crate::faults::panic_at("poison-sqlite", sample.value);
@@ -91,7 +100,12 @@ impl Batch {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.rows.len() + self.versions.len()
+        self.rows.len() + self.versions.len() + usize::from(self.canary.is_some())
+    }
+
+    /// Time and value of the newest test reading of the canary, which has a table of its own.
+    pub(super) fn canary(&self) -> Option<(UnixNanos, f64)> {
+        self.canary
     }
 
     pub(super) fn rows(&self) -> &[Row] {
@@ -111,6 +125,7 @@ impl Batch {
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.rows.shrink_to(ROWS_KEPT_MAX);
+        self.canary = None;
         self.versions = Vec::new();
         self.sources.clear();
         self.journals.clear();

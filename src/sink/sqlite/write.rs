@@ -34,6 +34,7 @@ const SET_GENERATION: &str = "
 const NEXT_GENERATION: &str = "
     UPDATE cursor SET generation = generation + 1, checkpointed = ?1,
     schema_version = (SELECT schema_version FROM pragma_schema_version) RETURNING generation";
+const SET_CANARY: &str = "INSERT OR REPLACE INTO canary (id, ts, value) VALUES (1, ?1, ?2)";
 const UPDATE_CODE: &str = "
     UPDATE codes SET name = ?2, unit = ?3, kind = ?4 WHERE obis = ?1 AND (name, unit, kind) IS NOT (?2, ?3, ?4)";
 const ADD_METER: &str = "INSERT INTO meter_ids (uuid, metering_point) VALUES (?1, ?1) ON CONFLICT DO NOTHING";
@@ -138,6 +139,9 @@ pub(super) fn commit(
     let (rows, moved) = rows(&transaction, dictionaries, periods, batch)?;
     let fresh = write_rows(&transaction, periods, &rows)?;
     write_versions(&transaction, &mut dictionaries.calendar, batch.versions())?;
+    if let Some((at, value)) = batch.canary() {
+        transaction.prepare_cached(SET_CANARY)?.execute(params![at.0, value])?;
+    }
     let after: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
     if after > before && after > CORRECTIONS_MAX {
         transaction.prepare_cached(TRIM_CORRECTIONS)?.execute([after - CORRECTIONS_MAX])?;

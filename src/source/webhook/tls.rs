@@ -19,6 +19,7 @@ use ::metrics::{Counter, Gauge};
 use pair::{Contents, Pair};
 use parking_lot::{Mutex, MutexGuard};
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::fmt;
@@ -178,6 +179,11 @@ impl Tls {
             self.state.show(&loaded);
         }
         Ok(())
+    }
+
+    /// The certificate of the server that new connections get, without its issuers.
+    pub fn certificate(&self) -> Option<CertificateDer<'static>> {
+        self.state.loaded().pair.key.cert.first().cloned()
     }
 
     /// The status of the certificate.

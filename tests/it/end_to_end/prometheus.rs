@@ -119,6 +119,36 @@ fn a_blocked_sink_becomes_an_alert_that_names_it() {
 }
 
 #[test]
+fn a_blocked_sink_fails_the_canary_and_the_alert_names_the_store() {
+    const VISIBLE: &str = "meterline_canary_rounds_total{store=\"sqlite\",outcome=\"visible\"}";
+    const UNREADABLE: &str = "meterline_canary_rounds_total{store=\"questdb\",outcome=\"unreadable\"}";
+    let questdb = Some((crate::support::questdb::Client::shared().url().to_owned(), "e2e_canary_blocked".to_owned()));
+    let tables = "[canary]\ninterval = \"1s\"\ndeadline = \"3s\"";
+    let service = Setup { questdb, tables, ..Setup::default() }.start_unmigrated();
+    service.wait_for_state("questdb", "blocked");
+    wait::until("the canary fails", LIMIT, || service.metric(UNREADABLE) >= 2.0 && service.metric(VISIBLE) >= 2.0);
+    let prometheus = Prometheus::start(&service);
+    // It fires after some minutes, as the unit tests of the rules show.
+    let alert = prometheus.wait_for("MeterlineCanaryFailing", "pending");
+    wait::until("sqlite is none of its stores", LIMIT, || {
+        let alerts = prometheus.api("alerts");
+        let mut failing = alerts["alerts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|it| it["labels"]["alertname"] == "MeterlineCanaryFailing");
+        failing.all(|alert| alert["labels"]["store"] == "questdb")
+    });
+    assert_shows_the_runbook(&alert, "MeterlineCanaryFailing");
+    let status = service.status();
+    let why = status["canary"].as_array().unwrap().iter().find(|it| it["store"] == "questdb").unwrap()["why"].clone();
+    assert!(why.as_str().unwrap().contains("cannot be read"), "{status}");
+    // The sink says more, so it is the entry.
+    let entries = status["trouble"]["entries"].as_array().unwrap().iter().filter(|entry| entry["part"] == "questdb");
+    assert_eq!(entries.map(|entry| &entry["kind"]).collect::<Vec<_>>(), ["sink-blocked"], "{status}");
+}
+
+#[test]
 fn the_volume_of_the_data_directory_is_measured() {
     let service = Setup { volume_bytes: Some(256 << 20), ..Setup::default() }.start();
     wait::until("the volume is measured", LIMIT, || service.metric("meterline_data_volume_bytes") > 0.0);

@@ -119,6 +119,28 @@ fn a_certificate_of_a_private_root_is_used_and_check_warns_of_the_missing_issuer
 }
 
 #[test]
+fn the_canary_trusts_the_certificate_of_the_webhook_also_after_it_was_replaced() {
+    const VISIBLE: &str = "meterline_canary_rounds_total{store=\"sqlite\",outcome=\"visible\"}";
+    let files = tempfile::tempdir().unwrap();
+    let (chain, key): (PathBuf, PathBuf) = (files.path().join("chain.pem"), files.path().join("key.pem"));
+    let after = pair();
+    let mut service = service_with(&pair(), &chain, &key);
+    assert!(service.stop().success());
+    service.append_configuration("[canary]\ninterval = \"1s\"");
+    service.start_again();
+    let wait_for_two_rounds = || {
+        let goal = service.metric(VISIBLE) + 2.0;
+        wait::until("its readings are visible", LIMIT, || service.metric(VISIBLE) >= goal);
+    };
+    wait_for_two_rounds();
+    put(&chain, &after.0);
+    put(&key, &after.1);
+    wait::until("the new one is used", LIMIT, || connect(&service, &after.0).is_some());
+    wait_for_two_rounds();
+    assert_eq!(service.status()["canary"][0]["why"], serde_json::Value::Null);
+}
+
+#[test]
 fn a_replaced_certificate_is_used_for_new_connections_while_an_old_one_goes_on_posting() {
     let files = tempfile::tempdir().unwrap();
     let (chain, key): (PathBuf, PathBuf) = (files.path().join("chain.pem"), files.path().join("key.pem"));
