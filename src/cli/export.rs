@@ -1,7 +1,7 @@
 //! `meterline export`: writes samples to a file or to standard output.
 //!
 //! The samples are streamed: memory does not grow with their number. A file is complete or is not there: it is written
-//! under another name, synced and renamed.
+//! under another name, synced and renamed. What is no regular file, such as a pipe, is written directly.
 
 mod csv;
 #[cfg(feature = "parquet")]
@@ -26,6 +26,7 @@ use progress::Progress;
 use row::{Exported, Rows};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -195,6 +196,10 @@ struct Export<'a> {
 
 impl Export<'_> {
     fn write_file(&self, file: &Path) -> Result<u64, ExportError> {
+        // A device, a pipe or a link is not replaced.
+        if fs::symlink_metadata(file).is_ok_and(|found| !found.is_file()) {
+            return self.write(BufWriter::new(File::create(file)?));
+        }
         let mut result = Ok(0);
         let replaced = replace_with(file, Rights::PRIVATE, |output| {
             result = self.write(BufWriter::new(output.try_clone()?));

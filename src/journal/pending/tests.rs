@@ -75,9 +75,9 @@ fn a_lone_sender_is_never_made_to_wait() {
 #[test]
 fn a_few_senders_do_not_wait_for_each_other() {
     let pending = pending(LONG);
-    push(&pending, 9);
+    push(&pending, 17);
     for _ in 0..20 {
-        assert_eq!(commit(&pending, 8), 9);
+        assert_eq!(commit(&pending, 16), 17);
         push(&pending, 1);
     }
 }
@@ -85,12 +85,12 @@ fn a_few_senders_do_not_wait_for_each_other() {
 #[test]
 fn of_many_senders_in_flight_a_group_waits_for_all_but_a_few() {
     let pending = pending(LONG);
-    push(&pending, 24);
-    assert_eq!(commit(&pending, 24), 24);
+    push(&pending, 56);
+    assert_eq!(commit(&pending, 24), 56);
     let work = ask(&pending);
-    assert_eq!(sleeps_for(&pending, &work).unwrap(), 32, "of 48");
-    push(&pending, 8);
-    assert_eq!(group(&work).count(), 32);
+    assert_eq!(sleeps_for(&pending, &work).unwrap(), 48, "of 80");
+    push(&pending, 24);
+    assert_eq!(group(&work).count(), 48);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn close_ends_a_wait() {
     push(&pending, 40);
     assert_eq!(commit(&pending, 1), 40);
     let work = ask(&pending);
-    assert_eq!(sleeps_for(&pending, &work).unwrap(), 25);
+    assert_eq!(sleeps_for(&pending, &work).unwrap(), 9);
     pending.close();
     assert_eq!(group(&work).count(), 1);
     assert!(matches!(ask(&pending).recv_timeout(LONG / 2), Ok(Work::Closed)));

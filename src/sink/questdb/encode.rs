@@ -150,7 +150,7 @@ impl Rows {
         }
     }
 
-    /// Adds the row of one sample. One that cannot be encoded goes to [`Rows::refused`].
+    /// Adds the row of one sample. One that cannot be encoded is kept as refused.
     pub fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
         let sequence = reading.origin.sequence;
         self.first = Some(self.first.map_or(sequence, |first| first.min(sequence)));

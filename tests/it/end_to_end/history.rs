@@ -210,6 +210,11 @@ fn an_export_has_exactly_what_was_posted_in_csv_and_in_parquet_from_both_stores(
             ["export", "--meter", "4711", "--register", "1.8.0", "--json", "--output", file.to_str().unwrap()];
         let said = json(&service, &[&arguments[..], &span].concat());
         assert_eq!((said["samples"].as_u64(), csv(&std::fs::read_to_string(&file).unwrap()).len()), (Some(97), 98));
+        let link = directory.path().join(format!("{store}.link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        service.text_of(&[&["export", "--output", link.to_str().unwrap()][..], &span].concat());
+        assert!(link.is_symlink(), "what is no regular file is not replaced, such as a device");
+        assert_eq!(csv(&std::fs::read_to_string(&file).unwrap()).len(), rows.len());
         #[cfg(feature = "parquet")]
         {
             let file = directory.path().join(format!("{store}.parquet"));
