@@ -292,8 +292,8 @@ impl Sink for Kafka {
         connection.forget_old_acks(self.clock.monotonic());
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence, Target::Readings);
         let received = delivery.record.header.received;
-        // Taken out of `self`, so that its bytes can be borrowed while `self` sends them.
-        let mut encoder = std::mem::take(&mut self.encoder);
+        // Taken out of `self`, so that its bytes can be borrowed while `self` sends them. After a panic the new one stays.
+        let mut encoder = std::mem::replace(&mut self.encoder, Encoder::of(&self.config));
         encoder.begin(&delivery.record, delivery.source);
         let mut key = uuid::Uuid::encode_buffer();
         // Consumers get no test readings of the service itself.

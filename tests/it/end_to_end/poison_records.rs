@@ -6,6 +6,7 @@ use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::stream::Stream;
 use crate::support::{kafka, questdb};
 use meterline_load::{Body, Expected, Reading};
+use std::collections::BTreeSet;
 
 const POISON: f64 = 4711.0;
 const SWITCH: &str = "poison-questdb=4711,poison-kafka=4711";
@@ -16,6 +17,22 @@ fn body(meter: u8, value: f64) -> Body {
     let reading =
         Reading { meter: [meter; 16], time_ns: now_ns - now_ns % 100, values: vec![([1, 0, 1, 8, 0, 255], value)] };
     Body::new(0, vec![reading])
+}
+
+#[test]
+fn values_keep_the_format_of_the_topic_after_the_encoder_was_killed() {
+    let (brokers, topic) = (kafka::shared(), "e2e_poison_json");
+    let kafka = Some((brokers.clone(), topic.to_owned()));
+    let mut service = Setup { kafka, kafka_lines: "format = \"json\"", ..Setup::default() }.start();
+    service.restart_with(SWITCH);
+    service.post_all(&[body(1, 1.0), body(2, POISON), body(3, 3.0)]);
+    service.wait_drained();
+    let messages = kafka::consume(&brokers, topic);
+    let meters: BTreeSet<_> = messages.iter().map(|message| message.key.clone()).collect();
+    assert_eq!(meters.len(), 2, "all but the record that kills");
+    for message in messages {
+        assert!(message.value.starts_with(b"{"), "{:?}", String::from_utf8_lossy(&message.value));
+    }
 }
 
 #[test]
