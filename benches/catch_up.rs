@@ -135,7 +135,7 @@ fn kafka(brokers: &str, topic: &str, compression: &str, samples: u64) -> Duratio
         .set("linger.ms", "20")
         .set("batch.size", "1000000")
         .set("queue.buffering.max.messages", "20000")
-        .set("queue.buffering.max.kbytes", "16384")
+        .set("queue.buffering.max.kbytes", "8192")
         .create()
         .unwrap();
     let (mut bodies, mut encoder) = (Bodies::new(), Encoder::of(&Config::new(brokers, topic)));

@@ -267,6 +267,7 @@ impl EntranceInner {
             if contexts.is_unrecorded(source, original.device, &version) {
                 let batch = encode::<[Sample; 0]>([], &Original { context: &version, ..original.clone() });
                 let judged = self.judge(FORMAT, &batch, None).map_err(|refusal| refusal.to_string())?;
+                // Without its empty readings, which borrow from the batch that moves below.
                 let Judgement { verdict, tally, begun, received, .. } = judged;
                 let judgement = Judgement { verdict, tally, begun, received, readings: None };
                 let append = self.append(FORMAT, &batch, &judgement);

@@ -72,7 +72,7 @@ impl Config {
     pub const QUEUE_BYTES_LEAST: u64 = 2_000_000;
 
     /// The defaults: meters to `TOPIC-meters`, bare protobuf, plain text, lz4, a queue of 20,000 messages
-    /// or 16 MiB, 12 partitions with one replica each, retention of a week.
+    /// or 8 MiB, 12 partitions with one replica each, retention of a week.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         let topic = topic.into();
         Self {
