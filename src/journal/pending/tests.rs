@@ -98,7 +98,7 @@ fn a_wait_ends_at_its_bound() {
     let pending = pending(Duration::from_millis(1));
     push(&pending, 40);
     assert_eq!(commit(&pending, 16), 40);
-    assert_eq!(commit(&pending, 0), 16, "40 were expected, and none came");
+    assert_eq!(commit(&pending, 0), 16, "24 were expected, and none came");
     push(&pending, 3);
     assert_eq!(commit(&pending, 0), 3, "the next group expects no more than there were");
 }
