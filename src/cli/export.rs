@@ -1,7 +1,7 @@
 //! `meterline export`: writes samples to a file or to standard output.
 //!
 //! The samples are streamed: memory does not grow with their number. A file is complete or is not there: it is written
-//! under another name, synced and renamed. What is no regular file, such as a pipe, is written directly.
+//! under another name, synced and renamed. A pipe, a device or a link is written directly.
 
 mod csv;
 #[cfg(feature = "parquet")]
