@@ -51,9 +51,6 @@ pub enum QueryError {
     /// The client has gone.
     #[error("the query was ended before its answer")]
     Left,
-    /// More meters than an answer has.
-    #[error("the store has more than {0} meters, which a list cannot have: ask for one by its id")]
-    TooManyMeters(usize),
     /// More intervals than an answer has.
     #[error("the span has more than {INTERVALS_MAX} intervals: ask for a shorter span or for longer intervals")]
     TooManyIntervals,

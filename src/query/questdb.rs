@@ -2,7 +2,8 @@
 //!
 //! Invariants: an answer is within the bound of the client, and a statement within the bound of the server, because a query
 //! reads a part of the meters or of the span; everything in a statement is a UUID, a code, a number, a time or an escaped
-//! text. UUIDs are compared by `=` and `IN` only: QuestDB 9.3 ends its process at `<`, and groups texts of them wrongly.
+//! text. UUIDs are compared by `=` and `IN`, and ordered: QuestDB 9.3 ends its process at `<`, and groups texts of them
+//! wrongly.
 
 mod canary;
 mod connections;
@@ -25,8 +26,6 @@ use std::ops::ControlFlow;
 
 /// A register without a sample in these days has no newest value: searching all rows for it would take minutes.
 const NEWEST_DAYS: u32 = 40;
-/// Meters in a list at most: their ids fit into one answer.
-const METERS_MAX: usize = 80_000;
 /// Meters of one query for their newest values.
 const NEWEST_METERS: usize = 100;
 /// Metering points of one query: their names may be long.
@@ -56,7 +55,7 @@ impl Reader {
     pub(super) fn meters(&self) -> Result<Vec<MeterEntry>, QueryError> {
         let mut found: BTreeMap<MeterId, MeterEntry> = BTreeMap::new();
         let descriptions = &self.descriptions;
-        let described = self.ids(&format!("SELECT DISTINCT meter FROM \"{descriptions}\""))?;
+        let described = self.server.ids(&format!("SELECT DISTINCT meter FROM \"{descriptions}\""))?;
         let columns = "meter, metering_point, name, serial, vendor, model, role, source";
         let newest = |listed: &str| {
             format!(
@@ -92,14 +91,7 @@ impl Reader {
     /// The meters with samples of the last days.
     fn senders(&self) -> Result<Vec<MeterId>, QueryError> {
         let recent = sql::recent(NEWEST_DAYS);
-        self.ids(&format!("SELECT DISTINCT meter FROM \"{}\" WHERE {recent}", self.server.table()))
-    }
-
-    /// The meters in the only column of a query.
-    fn ids(&self, sql: &str) -> Result<Vec<MeterId>, QueryError> {
-        let answer = self.server.execute(&format!("{sql} LIMIT {}", METERS_MAX + 1))?;
-        let found: Vec<MeterId> = answer.rows().filter_map(sql::meter).collect();
-        if found.len() > METERS_MAX { Err(QueryError::TooManyMeters(METERS_MAX)) } else { Ok(found) }
+        self.server.ids(&format!("SELECT DISTINCT meter FROM \"{}\" WHERE {recent}", self.server.table()))
     }
 
     /// Adds what the meters measure: one query for each medium.
@@ -111,7 +103,7 @@ impl Reader {
             by_medium.entry(obis.0[0]).or_default().push(obis);
         }
         for (medium, registers) in by_medium {
-            for meter in self.ids(&format!("SELECT DISTINCT meter FROM {days}{}", codes(&registers)))? {
+            for meter in self.server.ids(&format!("SELECT DISTINCT meter FROM {days}{}", codes(&registers)))? {
                 if let Some(entry) = meters.get_mut(&meter) {
                     entry.media.push(medium);
                 }
@@ -356,7 +348,7 @@ impl Reader {
     ) -> Result<ControlFlow<()>, QueryError> {
         let table = self.server.table();
         let at = condition(instant);
-        let meters = self.ids(&format!("SELECT DISTINCT meter FROM \"{table}\" WHERE {at}{of}"))?;
+        let meters = self.server.ids(&format!("SELECT DISTINCT meter FROM \"{table}\" WHERE {at}{of}"))?;
         let sql = |listed: &str| format!("{}{of} AND meter IN ({listed})", self.samples_of(instant));
         let mut flow = ControlFlow::Continue(());
         self.server.parts(&meters, LISTED_MAX, &sql, &mut |row| {

@@ -1,9 +1,11 @@
 //! Connections to the server, and the parts of what is asked.
 //!
-//! Nothing is asked by a row's number: a row that is inserted between two parts would shift all others.
+//! No rows are asked for by their number: a row that is inserted between two parts would shift all others.
 
+use super::sql;
 use crate::query::error::QueryError;
 use crate::query::limit::Limit;
+use crate::reading::MeterId;
 use crate::sink::questdb::{Answer, Config, Row, Server, day_view};
 use parking_lot::Mutex;
 use std::fmt::Display;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 const IDLE_MAX: usize = 4;
 /// Rows of an answer: about 2 MB.
 pub(super) const ROWS_MAX: usize = 10_000;
+/// Ids of meters in one answer: 3.5 MB.
+const IDS_MAX: usize = 80_000;
 /// Names or ids in one statement: it is part of a request's address, which has a bound on the server.
 pub(super) const LISTED_MAX: usize = 200;
 
@@ -67,8 +71,24 @@ impl Connections {
         Ok(answer)
     }
 
-    /// Runs a query for these names or ids, of which it gets a list of literals, at most `most` at once. A part with more
-    /// rows than an answer is asked for again in two halves.
+    /// The meters in the only column of a query. One that is inserted meanwhile moves those behind it, so a meter may come
+    /// again in the next part, and none is left out.
+    pub(super) fn ids(&self, sql: &str) -> Result<Vec<MeterId>, QueryError> {
+        let mut found = Vec::new();
+        for from in (0..).step_by(IDS_MAX) {
+            let answer = self.execute(&format!("{sql} ORDER BY meter LIMIT {from}, {}", from + IDS_MAX))?;
+            found.extend(answer.rows().filter_map(sql::meter));
+            if answer.rows().count() < IDS_MAX {
+                break;
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Runs a query for these names or ids. `sql` makes it from a list of at most `most` of them. A part with more rows
+    /// than an answer is asked for again in two halves.
     pub(super) fn parts<T: Display>(
         &self,
         of: &[T],
@@ -77,7 +97,7 @@ impl Connections {
         each: &mut impl FnMut(Row<'_>),
     ) -> Result<(), QueryError> {
         for part in of.chunks(most.clamp(1, LISTED_MAX)) {
-            let listed = part.iter().map(|literal| format!("'{literal}'")).collect::<Vec<_>>().join(", ");
+            let listed = sql::list(part);
             let answer = self.execute(&format!("{} LIMIT {}", sql(&listed), ROWS_MAX + 1))?;
             match (answer.rows().count(), part.len()) {
                 (..=ROWS_MAX, _) => answer.rows().for_each(&mut *each),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 const UNTIL_MAX: UnixNanos = UnixNanos(9_214_646_400_000_000_000);
 
 /// A list of literals.
-fn list(literals: impl IntoIterator<Item = impl Display>) -> String {
+pub(super) fn list(literals: impl IntoIterator<Item = impl Display>) -> String {
     literals.into_iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(", ")
 }
 
