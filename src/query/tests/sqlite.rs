@@ -300,7 +300,10 @@ fn a_query_ends_when_its_client_leaves_or_its_time_is_over() {
     let (count, ended) = read(&limited, &|| clock.pass(3600));
     assert!(count < 6_000 && matches!(ended, Err(QueryError::TooSlow { seconds: 3600 })), "{count} {ended:?}");
     assert!(matches!(limited.meters(), Err(QueryError::TooSlow { .. })));
-    // The connection serves others.
+    let limited = store.within(&Limit::of(time, &clock, &Stop::default()));
+    assert_eq!(limited.meters().unwrap().len(), 1);
+    clock.pass(3600);
+    // The connection that it used serves others.
     assert!(matches!(read(&store, &|| {}), (6_000, Ok(()))));
 }
 
