@@ -46,16 +46,16 @@ pub(super) fn without_store(fault: &PastError) -> String {
     format!("These are live values, without curves and energy: {fault}.")
 }
 
-/// One meter; `None` if nothing is known about it.
+/// One meter; `None` if nothing is known about it, and the store could be read.
 pub(super) fn meter(views: &Views, id: MeterId, now: UnixNanos) -> Option<Meter> {
     let reading = views.ingest.newest_readings_of(&[id]).pop();
     let versions = views.meters.versions(id);
-    let (stored, _) = views.history.meters(now);
+    let (stored, fault) = views.history.meters(now);
     let entry = stored.meters.iter().find(|entry| entry.meter == id);
     let mut meter = match (&reading, entry) {
         (Some(reading), _) => Meter::of_reading(reading),
         (None, Some(entry)) => Meter::stored(entry),
-        (None, None) if versions.is_empty() => return None,
+        (None, None) if versions.is_empty() && fault.is_none() && stored.left_out == 0 => return None,
         (None, None) => Meter::new(id),
     };
     if let Some(version) = versions.last() {

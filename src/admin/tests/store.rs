@@ -38,6 +38,12 @@ fn a_store_that_hangs_leaves_the_live_values_and_is_asked_by_one_page_after_each
     for path in ["/", "/meters", &of_meter, &of_meter, "/"] {
         shown(path, "is asked again in");
     }
+    let unknown = stage.get(&format!("/meter/{}", Uuid::from_u128(8)));
+    assert!(
+        unknown.status == 200 && unknown.body.contains("is asked again in"),
+        "the store may know it: {}",
+        unknown.body
+    );
     let data = stage.get(&format!("{of_meter}.csv"));
     assert!(data.status == 503 && data.body.contains("is asked again in"), "{}", data.body);
     assert!(connections.try_recv().is_err(), "the store was asked again");
@@ -94,6 +100,7 @@ fn a_store_that_fails_is_no_empty_list_and_a_long_list_says_what_is_left_out() {
     let page = stage.get("/meters");
     assert_eq!(page.names(), names, "{}", page.body);
     assert!(page.body.contains("2 meters of the store are not in this list"), "{}", page.body);
+    assert_eq!(stage.get(&format!("/meter/{}", meter(5))).status, 200, "it is left out of the list only");
 }
 
 #[test]
