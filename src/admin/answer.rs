@@ -130,11 +130,11 @@ impl Pages {
         let asked = Asked(Stop::default(), self.views.clock.clone());
         let left = asked.0.clone();
         let views = Views { is_logged_in: self.access.has_session(request.headers()), ..self.views.clone() };
-        let made = made(permits, views, move |views| {
+        made(permits, views, move |views| {
             let views = Views { history: views.history.for_page(&left), ..views.clone() };
             view(&views, &path, &parameters)
-        });
-        made.await
+        })
+        .await
     }
 }
 

@@ -123,10 +123,8 @@ impl History {
     /// # Errors
     /// While the store is not asked.
     pub(super) fn store(&self) -> Result<Option<&Store>, PastError> {
-        match *self.known.unanswered.lock() {
-            Some(since) if self.spans.is_some() => self.paused(since).map_or(Ok(self.spans.as_ref()), Err),
-            _ => Ok(self.spans.as_ref()),
-        }
+        let unanswered = *self.known.unanswered.lock();
+        unanswered.and_then(|since| self.paused(since)).map_or(Ok(self.spans.as_ref()), Err)
     }
 
     /// The meters of the store. If it cannot be read, those that were read last, and why.
