@@ -1,9 +1,9 @@
 //! One frame of the view, made from the data of the built-in page. Pure: no terminal, no service.
 //!
-//! Texts come from devices and vendors: control characters in them are replaced.
+//! Texts come from devices and vendors: control characters in them are escaped.
 
 use crate::base::human;
-use crate::cli::table::table;
+use crate::cli::table::{one_line, table};
 use comfy_table::{ContentArrangement, Row};
 use serde_json::Value;
 
@@ -33,13 +33,13 @@ impl Frame {
     pub(super) fn of(status: &Value, size: Size) -> Self {
         let Size { rows, columns } = Size { rows: size.rows.max(ROWS_MIN), columns: size.columns.max(40) };
         let head = vec![
-            line(&format!(
+            one_line(&format!(
                 "meterline {}   {}   q: end",
                 text(&status["version"]),
                 text(&status["now"]).split('.').next().unwrap_or_default()
             )),
-            line(&format!("{}{}", text(&status["trouble"]["summary"]), troubles(status))),
-            line(&journal(&status["journal"])),
+            one_line(&format!("{}{}", text(&status["trouble"]["summary"]), troubles(status))),
+            one_line(&journal(&status["journal"])),
         ];
         let sinks = section(&["sink", "state", "records behind", "behind", "reason"], sinks(status), columns);
         // A line between the sections, and one that says how many more there are.
@@ -148,14 +148,10 @@ fn list(value: &Value) -> &[Value] {
 /// A text or number without control characters; empty if there is none.
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => line(text),
+        Value::String(text) => one_line(text),
         Value::Null => String::new(),
         other => other.to_string(),
     }
-}
-
-fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
