@@ -11,8 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
     name = "meterline-load",
     after_help = "Examples:\n  \
     meterline-load post --url http://127.0.0.1:8080/smart-me --seconds 10\n  \
-    meterline-load post --url http://127.0.0.1:8080/a --user u --password-file pw --devices 50 --rate 200 --json\n  \
-    meterline-load body --devices 50 --values 8 > w2.bin"
+    meterline-load post --url http://127.0.0.1:8080/a --user u --password-file pw --devices 50 --rate 200 --json"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -23,8 +22,6 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Post bodies and print answers and latencies
     Post(PostOptions),
-    /// Write one body to standard output
-    Body(BodyOptions),
 }
 
 #[derive(Debug, Args)]
@@ -96,33 +93,6 @@ impl PostOptions {
             values: self.values,
             seed: self.seed.wrapping_mul(1 << 20).wrapping_add(u64::from(connection)),
         })
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BodyOptions {
-    /// Devices in the body
-    #[arg(long, default_value_t = 1)]
-    devices: u32,
-    /// Values of a device
-    #[arg(long, default_value_t = 8)]
-    values: u8,
-    /// Seed of all random values
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Measurement time in nanoseconds since 1970; now by default
-    #[arg(long)]
-    time_ns: Option<i64>,
-}
-
-impl BodyOptions {
-    pub(crate) fn fleet(&self) -> Fleet {
-        let (devices, values, seed) = (self.devices, self.values, self.seed);
-        Fleet::new(FleetOptions { meters: devices, devices, values, seed })
-    }
-
-    pub(crate) fn time_ns(&self) -> i64 {
-        self.time_ns.unwrap_or_else(wall_clock_ns)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::children::Process;
 use crate::program::{configuration, free_port};
 use meterline_compare::clock;
-use meterline_load::http::{self, Http};
+use meterline_load::http;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -94,30 +94,24 @@ impl Stores {
 
     /// The lines of a query's answer as CSV, without the head.
     pub(crate) fn query(&self, sql: &str) -> Result<Vec<String>, String> {
-        let encoded: String = sql.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let url = format!("{}/exp?query={encoded}", self.questdb);
-        let answer = Http::new().and_then(|http| http.send(axum::http::Request::get(&url), Vec::new()));
-        let answer = answer.map_err(|error| format!("QuestDB: {error}"))?;
-        if !answer.status().is_success() {
-            return Err(format!("QuestDB answered {} to `{sql}`: {}", answer.status(), answer.body()));
-        }
-        Ok(answer.body().lines().skip(1).map(|line| line.replace('"', "")).collect())
+        Ok(self.answer("exp", sql)?.lines().skip(1).map(|line| line.replace('"', "")).collect())
     }
 
-    /// Runs a statement that returns no rows.
-    pub(crate) fn execute(&self, sql: &str) -> Result<(), String> {
+    fn answer(&self, path: &str, sql: &str) -> Result<String, String> {
         let encoded: String = sql.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let (status, body) =
-            http::get(&format!("{}/exec?query={encoded}", self.questdb)).map_err(|error| error.to_string())?;
-        if status == 200 { Ok(()) } else { Err(format!("QuestDB answered {status} to `{sql}`: {body}")) }
+        let answer = http::get(&format!("{}/{path}?query={encoded}", self.questdb));
+        match answer.map_err(|error| format!("QuestDB: {error}"))? {
+            (200, text) => Ok(text),
+            (status, text) => Err(format!("QuestDB answered {status} to `{sql}`: {text}")),
+        }
     }
 
     /// Removes the table, its views and the topic.
     pub(crate) fn remove(&self, name: &str) -> Result<(), String> {
         for view in ["day", "hour", "15m"] {
-            self.execute(&format!("DROP MATERIALIZED VIEW IF EXISTS \"{name}_{view}\""))?;
+            self.answer("exec", &format!("DROP MATERIALIZED VIEW IF EXISTS \"{name}_{view}\""))?;
         }
-        self.execute(&format!("DROP TABLE IF EXISTS \"{name}\""))?;
+        self.answer("exec", &format!("DROP TABLE IF EXISTS \"{name}\""))?;
         let admin: AdminClient<DefaultClientContext> =
             ClientConfig::new().set("bootstrap.servers", &self.kafka).create().map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
