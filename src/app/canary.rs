@@ -45,7 +45,7 @@ pub(super) struct Login {
 impl Login {
     /// Makes random ones.
     pub(super) fn new() -> Result<Self, StartError> {
-        let text = || random::<16>().map(|bytes| format!("{:032x}", u128::from_ne_bytes(bytes)));
+        let text = || random::<16>().map(hex::encode);
         let new =
             || Ok(Self { path: Secret::new(format!("/{CANARY_SOURCE}-{}", text()?)), password: Secret::new(text()?) });
         new().map_err(|error: std::io::Error| StartError::because(format!("no random numbers: {error}")))

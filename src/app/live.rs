@@ -5,6 +5,7 @@ use crate::config::{Config, Source};
 use crate::contexts::Contexts;
 use crate::deliver::{CurrentRules, Redecode};
 use crate::ingest::SourceOptions;
+use crate::reading::CANARY_SOURCE;
 use crate::source::Redecoder;
 use crate::source::smart_me::{RegistrationFile, WebhookCounters, decoders as decoders_of_smart_me};
 use arc_swap::ArcSwap;
@@ -42,7 +43,9 @@ impl Live {
 
     /// Replaces the settings by the ones of another configuration.
     pub(super) fn replace(&self, config: &Config) {
-        let options = options(config);
+        let mut options = options(config);
+        // A source, too, so that a reload does not end its counters.
+        options.extend(config.canary.map(|_| (CANARY_SOURCE.to_owned(), SourceOptions::default())));
         self.rules.replace(options.iter().map(|(name, options)| (name.clone(), options.limits)));
         self.options.store(Arc::new(options.into_iter().collect()));
         self.counters.replace(polled_accounts(config));

@@ -29,6 +29,10 @@ pub(super) fn canary(
     sinks: &Sinks,
     taken: &HashSet<String>,
 ) -> Option<Canary> {
+    // Also while it is off: after a reload, one that runs until the restart would share its account with that source.
+    if taken.contains(CANARY_SOURCE) {
+        section.fault("", "is the source 'canary'; give the other source of this name another one");
+    }
     if !section.is_present() {
         return None;
     }
@@ -46,9 +50,6 @@ pub(super) fn canary(
     }
     if !sinks.has_store() {
         section.fault("", "needs [sink.sqlite] or [sink.questdb], where the test reading is looked for");
-    }
-    if taken.contains(CANARY_SOURCE) {
-        section.fault("", "is the source 'canary'; give the other source of this name another one");
     }
     let own = own_address(webhook.listen).ip();
     if !webhook.behind_proxy.is_empty() && !webhook.behind_proxy.iter().any(|network| network.contains(&own)) {
@@ -90,6 +91,7 @@ mod tests {
             ("[canary]\ndeadline = \"6m\"".to_owned(), "canary.deadline: must be between 1s and 5m"),
             ("[canary]\n[[p1]]\nname = \"a\"\naddress = \"a:1\"".to_owned(), "needs a [[webhook.account]]"),
             (format!("[canary]\n{ACCOUNT}\"canary\""), "is the source 'canary'"),
+            (format!("{ACCOUNT}\"canary\""), "is the source 'canary'"),
             (format!("[canary]\n{PROXY}]"), "add \"127.0.0.1\" to webhook.behind_proxy"),
             (format!("[canary]\n{PROXY}]\nlisten = \"[::]:1\"\n"), "add \"::1\" to webhook.behind_proxy"),
         ] {
@@ -97,7 +99,6 @@ mod tests {
             assert!(found.contains(says), "{text}: {found}");
         }
         assert!(config(&format!("[canary]\n{PROXY}, \"127.0.0.0/8\"]")).is_ok());
-        assert!(config(&format!("{ACCOUNT}\"canary\"")).is_ok(), "where the canary is off, the name is free");
         #[cfg(feature = "kafka")]
         {
             let kafka = "[sink.kafka]\nbrokers = \"a:1\"\ntopic = \"t\"\n";

@@ -106,6 +106,8 @@ fn the_canary_is_visible_in_every_store_and_nothing_of_it_anywhere_else() {
         wait_for(&service, store, "visible");
         assert_eq!(rounds(&service, store, "refused"), 0.0, "{}", service.log());
     }
+    let newest = service.metric("meterline_last_reading_timestamp_seconds{source=\"canary\"}");
+    assert!(newest > 1.7e9, "a reload ended the counters of the canary: {newest}");
     assert_nowhere(&service);
     let expected = Expected::of(&bodies);
     assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
