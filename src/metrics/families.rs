@@ -117,7 +117,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_sink_delay_seconds", Histogram, &["sink"], "Time from receipt until safe in the sink; one observation per settled batch (its oldest record)."),
     family("meterline_sink_in_flight_rows", Gauge, &["sink"], "Rows or messages handed to the client and not acknowledged yet."),
     family("meterline_canary_rounds_total", Counter, &["store", "outcome"], "Test readings of the canary by store and outcome: visible, refused (the webhook did not answer 200), missing (not in the store within canary.deadline) or unreadable (the store could not be read); absent without [canary], as the next two."),
-    family("meterline_canary_delay_seconds", Gauge, &["store"], "Time from the begin of the post of the last visible test reading until it was visible in the store."),
+    family("meterline_canary_delay_seconds", Gauge, &["store"], "Time from the start of the post of the last visible test reading until it was visible in the store."),
     family("meterline_canary_last_success_timestamp_seconds", Gauge, &["store"], "When a test reading was visible in the store last, in seconds since 1970; 0 before the first one."),
     family("meterline_dead_letters", Gauge, &["kind"], "Open dead letters, by kind."),
     family("meterline_dead_letters_total", Counter, &["kind"], "Dead letters written, by kind."),
