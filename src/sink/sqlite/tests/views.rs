@@ -67,7 +67,8 @@ pub(crate) fn store_keeping(feed: &Feed, retention: Retention) {
     while let Some(record) = reader.read().unwrap() {
         let format = PayloadFormat::from_number(record.header.format).unwrap();
         let (limits, judged_at) = (&Limits::DEFAULT, record.header.received);
-        let delivery = Delivery { record, source: "acme", limits, judged_at, format };
+        let source = feed.journal.source_name(record.header.source).unwrap();
+        let delivery = Delivery { record, source: &source, limits, judged_at, format };
         if format == PayloadFormat::Meters {
             sink.describe(&delivery).map(drop)
         } else {
