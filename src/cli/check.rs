@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::location::DataLocation;
-use super::table::{print, print_json};
+use super::table::{harmless, print_bytes, print_json};
 use crate::app::{Finding, findings};
 use crate::base::Level;
 use crate::base::terminal::has_colours;
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     } else {
         let has_colours = has_colours(&std::io::stdout());
         for finding in &found {
-            print(line(finding, has_colours))?;
+            print_bytes(line(finding, has_colours).as_bytes())?;
         }
     }
     let faults = found.iter().filter(|finding| finding.level == Level::Fault).count();
@@ -61,5 +61,5 @@ fn line(finding: &Finding, has_colours: bool) -> String {
         Level::Fault => ("FAULT  ", 31),
     };
     let mark = if has_colours { format!("\x1b[{colour}m{mark}\x1b[0m") } else { mark.to_owned() };
-    format!("{mark}  {}: {}", finding.part, finding.message)
+    format!("{mark}  {}\n", harmless(&format!("{}: {}", finding.part, finding.message)))
 }
