@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &DemoArgs, verbosity: Verbosity) -> Result<(), Fail
 fn introduction(service: &Service, cloud: &Cloud, data: &Path) -> String {
     let meters = cloud.site().len();
     format!(
-        "Status page: http://{page}/   Ctrl-C stops.\n\n\
+        "Built-in page: http://{page}/   Ctrl-C stops.\n\n\
          {meters} meters of a house and an office, with two weeks of history.\n\
          The cloud withholds some quarter-hours: these gaps are found and filled.\n\
          After {begins} s another program locks the store for {lasts} s: the sink waits.\n\n\

@@ -26,7 +26,7 @@ const WITHOUT_POWER: i64 = 4;
 fn page(log: &Path) -> String {
     wait::until_some("the demo says where its page is", LIMIT, || {
         let text = std::fs::read_to_string(log).ok()?;
-        Some(text.split_once("Status page: ")?.1.split_whitespace().next()?.to_owned())
+        Some(text.split_once("Built-in page: ")?.1.split_whitespace().next()?.to_owned())
     })
 }
 
@@ -56,7 +56,7 @@ fn the_demo_sends_two_weeks_fills_its_gaps_and_outlives_a_locked_store() {
     assert!(demo.stop().success());
 
     let said = std::fs::read_to_string(&log).unwrap();
-    assert!(said.starts_with("Status page: http://127.0.0.1:"), "{said}");
+    assert!(said.starts_with("Built-in page: http://127.0.0.1:"), "{said}");
     let fetched = LOSING * LOST;
     assert!(said.contains(&format!("{LOSING} gaps; {fetched} of {fetched} quarter-hours were fetched")), "{said}");
     assert!(said.contains(&format!(" · {LOSING} gaps, {fetched} of {fetched} fetched")), "{said}");
