@@ -1,6 +1,9 @@
 //! The test servers themselves: properties that every other test relies on.
 
-use crate::support::{kafka, questdb};
+use crate::support::{kafka, questdb, wait};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_questdb_of_its_own_keeps_its_rows_over_stop_kill_and_start() {
@@ -10,10 +13,16 @@ fn a_questdb_of_its_own_keeps_its_rows_over_stop_kill_and_start() {
     server.stop();
     assert!(!server.client().is_up());
     server.start_again();
-    assert_eq!(server.client().value("select x from t"), 7);
+    has_its_row(server.client());
     server.kill();
     server.start_again();
-    assert_eq!(server.client().value("select x from t"), 7);
+    has_its_row(server.client());
+}
+
+/// The server applies its log to the table some time after it answers.
+fn has_its_row(server: &questdb::Client) {
+    wait::until("the row is in the table", LIMIT, || server.count("t") > 0);
+    assert_eq!(server.value("select x from t"), 7);
 }
 
 #[test]
