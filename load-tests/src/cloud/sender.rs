@@ -17,8 +17,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Readings of one post; more go into the next one.
-const READINGS_MAX: usize = 5000;
+/// Readings of one post, of 250 bytes at most each: a MiB, the usual `body_max`. More go into the next one.
+const READINGS_MAX: usize = 4000;
 /// Bound of the posts that wait for a repeat; beyond it the oldest are dropped.
 const REPEATS_MAX: usize = 1000;
 

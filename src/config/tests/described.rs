@@ -106,7 +106,7 @@ fn the_page_of_the_configuration_is_the_reference() {
 fn the_schema_has_defaults_meanings_and_required_keys() {
     let schema = schema();
     let webhook = &schema["properties"]["webhook"]["properties"];
-    assert_eq!(webhook["body_max"]["default"], json!("2MiB"));
+    assert_eq!(webhook["body_max"]["default"], json!("1MiB"));
     assert!(webhook["body_max"]["description"].as_str().unwrap().contains("413"), "{webhook}");
     let json = &schema["properties"]["json"]["items"];
     assert_eq!(json["required"], json!(["name", "url"]));

@@ -40,7 +40,7 @@ impl Default for Bounds {
             idle_timeout: Duration::from_secs(300),
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(10),
-            body_bytes_max: 2 << 20,
+            body_bytes_max: 1 << 20,
             in_flight_bytes_max: 6 << 20,
             account_in_flight_bytes_max: 5 << 20,
             in_flight_wait: Duration::from_secs(5),
