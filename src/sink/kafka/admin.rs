@@ -128,13 +128,11 @@ impl<'a> Admin<'a> {
         if let Some(broker) = advertised::unreachable_broker(self.config) {
             return fault::of_advertised(self.config, &broker);
         }
-        match code {
-            Some(code) => SinkError::waiting(format!(
-                "the Kafka brokers at {} did not answer a request about topic {}: {code}",
-                self.config.brokers, self.config.topic
-            )),
-            None => fault::of_client(error),
-        }
+        let why = code.map_or_else(|| error.to_string(), |code| code.to_string());
+        SinkError::waiting(format!(
+            "the Kafka brokers at {} did not answer a request about topic {}: {why}",
+            self.config.brokers, self.config.topic
+        ))
     }
 }
 

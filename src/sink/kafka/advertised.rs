@@ -13,7 +13,8 @@ use std::time::Duration;
 
 /// Brokers that are tried.
 const BROKERS_MAX: usize = 8;
-const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
+/// A busy broker takes some seconds.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A broker that cannot be reached.
