@@ -13,10 +13,11 @@ use crate::http::{self, Bounds, Client};
 use crate::ingest::SourceOptions;
 use crate::metrics;
 use crate::query::{QueryError, Store};
-use crate::reading::{CANARY_SOURCE, MeterId, Obis, Sample, UnixNanos};
+use crate::reading::{CANARY_SOURCE, Flags, MeterId, Obis, Sample, UnixNanos};
 use crate::secret::{Secret, random};
 use crate::source::webhook::{Account, Credentials, Tls, Webhook};
-use crate::wire::{PayloadFormat, smart_me};
+use crate::wire::PayloadFormat;
+use crate::wire::batch::{Original, encode};
 use ::metrics::{Counter, Gauge};
 use hyper::StatusCode;
 use hyper::header::AUTHORIZATION;
@@ -58,7 +59,7 @@ impl Login {
             path: self.path.expose().to_owned(),
             credentials: vec![Credentials::new(CANARY_SOURCE, self.password.expose())],
             source: SourceOptions::default(),
-            format: PayloadFormat::SmartMe,
+            format: PayloadFormat::ReadingBatch,
         }
     }
 }
@@ -169,7 +170,8 @@ impl Canary {
         let now = self.clock.now().0;
         let at = UnixNanos(now - now.rem_euclid(MS_NS) + i64::from(ticks % 10_000) * TICK_NS);
         let sent = Sent { at, value: f64::from(value), begun, until: begun + self.deadline };
-        let body = smart_me::encode(MeterId::CANARY, at, Sample { obis: REGISTER, value: sent.value });
+        let sample = Sample { obis: REGISTER, value: sent.value };
+        let body = encode([(MeterId::CANARY, at, Flags::NONE, [sample])], &Original::default());
         let request = hyper::Request::post(&self.address).body(body.into());
         let mut request: http::Request = request.map_err(|_| "its address is not valid".to_owned())?;
         request.headers_mut().extend(
@@ -222,7 +224,7 @@ type Answer = (UnixNanos, Result<Option<f64>, QueryError>);
 /// A store that readings are looked for in.
 struct Watched {
     name: &'static str,
-    store: Arc<Store>,
+    store: Store,
     /// The read that has not ended, of this reading.
     reading: Option<JoinHandle<Answer>>,
     findings: Findings,
@@ -240,7 +242,7 @@ impl Watched {
         };
         Self {
             name,
-            store: Arc::new(store),
+            store,
             reading: None,
             findings: findings.clone(),
             clock: clock.clone(),
@@ -255,7 +257,7 @@ impl Watched {
         let [mut pause, pause_max] = PAUSES;
         loop {
             let reading = self.reading.get_or_insert_with(|| {
-                let store = Arc::clone(&self.store);
+                let store = self.store.clone();
                 tokio::task::spawn_blocking(move || (sent.at, store.canary(sent.at)))
             });
             let Ok(ended) = timeout_at(sent.until.into(), reading).await else {

@@ -57,15 +57,6 @@ impl MeterId {
         Self(Uuid::from_bytes_le(bytes))
     }
 
-    /// The two halves of the same `Guid`, `lo` and `hi`.
-    pub fn to_bcl_guid(self) -> (u64, u64) {
-        let [lo, hi] = [0, 8].map(|from| {
-            let half = self.0.to_bytes_le()[from..from + 8].try_into();
-            u64::from_le_bytes(half.unwrap_or_default())
-        });
-        (lo, hi)
-    }
-
     /// The id as a UUID.
     pub fn uuid(self) -> Uuid {
         self.0

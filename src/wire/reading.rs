@@ -59,3 +59,28 @@ pub(super) fn meter_id(bytes: &[u8]) -> Option<MeterId> {
     let id = Uuid::from_slice(bytes).ok().filter(|id| !id.is_nil())?;
     Some(MeterId::from(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Limits;
+    use crate::wire::{Judged, PayloadFormat, batch, readings};
+    use meterline_load::{Body, Reading};
+
+    #[test]
+    fn a_reading_of_the_canary_is_a_test_in_every_format_and_no_other_is() {
+        assert_eq!(MeterId::CANARY, MeterId::named("meterline", "canary"));
+        let (at, obis) = (UnixNanos(1_795_266_900_000_000_100), Obis([1, 0, 14, 7, 0, 255]));
+        for (meter, expected) in [(MeterId::CANARY, Flags::TEST), (MeterId::named("p1", "canary"), Flags::NONE)] {
+            let reading = Reading { meter: *meter.as_bytes(), time_ns: at.0, values: vec![(obis.0, 50.0)] };
+            let smart_me = Body::new(0, vec![reading]).bytes;
+            let samples = [Sample { obis, value: 50.0 }];
+            let batch = batch::encode([(meter, at, Flags::NONE, samples)], &batch::Original::default());
+            for (format, body) in [(PayloadFormat::SmartMe, smart_me), (PayloadFormat::ReadingBatch, batch)] {
+                let reading = readings(format, &body).unwrap().next().unwrap();
+                let judged = Judged::new(reading, &Limits::DEFAULT, at).unwrap();
+                assert_eq!((judged.meter, judged.at, judged.flags), (meter, at, expected), "{format:?}");
+            }
+        }
+    }
+}

@@ -6,12 +6,10 @@
 //! general path, which reads fields in any order and merges repeated ones as prost does.
 
 mod check;
-mod encode;
 mod encoding;
 mod message;
 mod vendor_layout;
 
-pub use encode::encode;
 pub use encoding::{Encoding, TimeEncoding, encoding};
 
 use super::error::{DecodeError, Malformed};
