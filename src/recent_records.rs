@@ -6,7 +6,7 @@
 //! only saves a read; a missing one costs nothing else.
 //!
 //! Invariants: an outline is of exactly the record with its number; ingest never waits.
-//! Bounds: [`RECORDS_MAX`] outlines with [`READINGS_MAX`] readings (4 MiB together), or one with more;
+//! Bounds: [`RECORDS_MAX`] outlines with [`READINGS_MAX`] readings (3.5 MiB together), or one with more;
 //! the oldest are dropped first.
 
 use crate::journal::Sequence;

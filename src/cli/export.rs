@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &ExportArgs, verbosity: Verbosity) -> Result<(), Fa
     };
     let count = export.write_file(file).map_err(|error| match error {
         ExportError::Query(QueryError::Left) => {
-            Failure::failed(format!("the export was interrupted; {} is not written", file.display()))
+            Failure::failed(format!("the export was interrupted before {} was complete", file.display()))
         }
         error => Failure::failed(error),
     })?;

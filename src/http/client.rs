@@ -134,8 +134,7 @@ impl Client {
         )
     }
 
-    /// The same, which trusts this certificate and no other, whatever its names, its issuer and its dates: for a server
-    /// whose certificate is known.
+    /// The same, which trusts this certificate and no other, whatever its names, its issuer and its dates.
     pub fn trusting_only(bounds: Bounds, certificate: CertificateDer<'static>) -> Self {
         Self::over(bounds, HttpsConnectorBuilder::new().with_tls_config(known_server(certificate)))
     }

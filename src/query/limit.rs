@@ -20,7 +20,7 @@ struct Ends {
 }
 
 impl Limit {
-    /// The time from now for all queries, which end before when `left` is asked.
+    /// All queries together have this time from now; they end earlier if `left` is asked.
     pub fn of(time: Duration, clock: &Clock, left: &Stop) -> Self {
         let time = Some((time, clock.monotonic() + time));
         Self(Some(Ends { clock: clock.clone(), time, left: left.clone() }))

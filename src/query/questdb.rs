@@ -300,8 +300,8 @@ impl Reader {
         Ok(places.iter().map(home).collect())
     }
 
-    /// The rows in the order of time. A part ends before its last time, of which there may be more rows, and the next one
-    /// begins with that time: a row that is inserted meanwhile shifts no other.
+    /// The rows in the order of time. An answer that is full may lack rows of its last time. So the rows of this time are
+    /// left out, and the next answer begins with it. A row that is inserted meanwhile shifts no other.
     pub(super) fn samples(
         &self,
         filter: &Filter,

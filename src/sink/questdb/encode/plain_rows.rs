@@ -1,8 +1,8 @@
 //! Writes the rows of a reading that needs no escapes: most of every row is the same for all
 //! samples of a reading, so it is written once and copied.
 //!
-//! Knows the table's columns and version 2 of the line protocol, and nothing about requests. It
-//! takes the readings of which [`PlainRows::of`] makes one; the client library encodes all others.
+//! Knows the table's columns and version 2 of the line protocol, and nothing about requests. The
+//! client library encodes the readings that [`PlainRows::of`] does not take.
 //! Invariant: the library would write the same bytes (`encode/tests.rs` compares them).
 
 use crate::reading::{Flags, Obis, Sample, UnixNanos};
