@@ -115,6 +115,8 @@ pub(crate) struct Driver {
     pub(crate) errors: u32,
     /// Every reason for not running, once in a row.
     pub(crate) troubles: Vec<String>,
+    /// The clock of its sinks.
+    pub(crate) clock: Clock,
     journal: Journal,
     _directory: TempDir,
 }
@@ -123,7 +125,8 @@ impl Driver {
     pub(crate) fn new(config: &Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
-        let sink = Kafka::new("kafka", config, Clock::system(), &journal).unwrap();
+        let clock = Clock::system();
+        let sink = Kafka::new("kafka", config, clock.clone(), &journal).unwrap();
         let (safe, at) = (Sequence::FIRST, Sequence::FIRST);
         Self {
             sink,
@@ -134,6 +137,7 @@ impl Driver {
             losses: Vec::new(),
             errors: 0,
             troubles: Vec::new(),
+            clock,
             journal,
             _directory: directory,
         }
@@ -142,7 +146,7 @@ impl Driver {
     /// Kills and restarts the sink: a new one, at the lower of the cursor and the store's
     /// position.
     pub(crate) fn restart(self, config: &Config) -> Self {
-        let mut sink = Kafka::new("kafka", config, Clock::system(), &self.journal).unwrap();
+        let mut sink = Kafka::new("kafka", config, self.clock.clone(), &self.journal).unwrap();
         let stored = sink.stored_position().unwrap().map_or(self.safe, |position| position.next);
         let safe = self.safe.min(stored);
         Self { sink, safe, at: safe, is_ready: false, state: State::Running, ..self }
