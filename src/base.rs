@@ -1,9 +1,10 @@
 //! Building blocks that every module may use: back-off, a stop signal, owned tasks,
-//! atomic replacement of small files, places to listen, sizes and durations as text.
+//! atomic replacement of small files and their checksums, places to listen, sizes and durations as text.
 //!
 //! Nothing here knows another module: no meters, no journal, no vendor, no server.
 
 pub mod build;
+pub mod checked;
 pub mod file;
 pub mod human;
 pub mod terminal;

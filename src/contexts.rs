@@ -177,8 +177,26 @@ impl Contexts {
             return Some(Arc::clone(known));
         }
         let context: Arc<[u8]> = self.0.files.read(key)?.into();
+        if version_id(&context) != key.1 {
+            self.lose(key);
+            return None;
+        }
         self.0.recent.lock().put(key, Arc::clone(&context));
         Some(context)
+    }
+
+    /// Forgets a version whose file is damaged, so that it is kept again when it comes again.
+    fn lose(&self, (device, version): Key) {
+        tracing::error!(
+            directory = DIRECTORY,
+            file = %format!("{device}_{version}"),
+            "a context is damaged and not used: messages that need it are not decoded; it is written again when its device \
+             sends it, or restore the file from a copy and start again"
+        );
+        if let Some(own) = self.0.versions.lock().peek_mut(&device) {
+            own.written.retain(|written| *written != version);
+            own.newest = own.newest.filter(|newest| *newest != version).or(own.written.last().copied());
+        }
     }
 
     /// The version of a device that was kept last, and its context.
@@ -229,8 +247,15 @@ fn versions_of(files: &Files) -> LruCache<Uuid, Versions> {
         own.newest = Some(version);
     }
     for (device, own) in versions.iter_mut().filter(|(_, own)| own.written.len() > 1) {
-        let named = files.read_name(*device);
-        own.newest = named.filter(|version| own.written.contains(version)).or(own.newest);
+        match files.read_name(*device).filter(|version| own.written.contains(version)) {
+            Some(named) => own.newest = Some(named),
+            None => tracing::warn!(
+                directory = DIRECTORY,
+                file = %format!("{device}_{}", files::NEWEST),
+                "the file that names the newest context of a device is missing or damaged: the one written last counts as the \
+                 newest until the device sends another"
+            ),
+        }
     }
     versions
 }

@@ -209,6 +209,9 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 #[cfg(test)]
+mod traced_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

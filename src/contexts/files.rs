@@ -2,6 +2,7 @@
 //!
 //! Invariant: what was written is synced.
 
+use crate::base::checked::{checked_line, with_checksum};
 use crate::base::file::{Rights, read_at_most, refuse_beyond, replace_all, sync_directory_of};
 use std::collections::HashMap;
 use std::fs;
@@ -16,8 +17,8 @@ pub const DIRECTORY: &str = "contexts";
 pub const CONTEXT_BYTES_MAX: usize = 256 << 10;
 /// The name, after the device's, of the file that names the newest of several versions.
 pub(super) const NEWEST: &str = "newest";
-/// Length of a version as text.
-const VERSION_BYTES_MAX: u64 = 36;
+/// The largest file that names a version.
+const NAME_BYTES_MAX: u64 = 64;
 
 /// Device and version.
 pub(super) type Key = (Uuid, Uuid);
@@ -54,8 +55,9 @@ impl Files {
 
     /// The version that is named as the newest one.
     pub(super) fn read_name(&self, device: Uuid) -> Option<Uuid> {
-        let bytes = read_at_most(&name_in(self.0.as_ref()?, device), VERSION_BYTES_MAX).ok().flatten()?;
-        Uuid::try_parse_ascii(&bytes).ok()
+        let bytes = read_at_most(&name_in(self.0.as_ref()?, device), NAME_BYTES_MAX).ok().flatten()?;
+        let text = String::from_utf8(bytes).ok()?;
+        Uuid::parse_str(checked_line(text.strip_suffix('\n')?)?).ok()
     }
 
     /// Stores new versions, and the names of the newest ones.
@@ -71,9 +73,10 @@ impl Files {
         }
         let files: Vec<_> = new.iter().map(|(key, context)| (context_in(directory, *key), *context)).collect();
         replace_all(&files, CONTEXT_BYTES_MAX as u64, Rights::PRIVATE)?;
-        let names: Vec<_> = newest.iter().map(|(device, version)| (*device, version.to_string())).collect();
+        let names: Vec<_> =
+            newest.iter().map(|(device, version)| (*device, with_checksum(&version.to_string()))).collect();
         let files: Vec<_> = names.iter().map(|(device, name)| (name_in(directory, *device), name.as_bytes())).collect();
-        replace_all(&files, VERSION_BYTES_MAX, Rights::PRIVATE)
+        replace_all(&files, NAME_BYTES_MAX, Rights::PRIVATE)
     }
 
     /// Removes a context.

@@ -5,6 +5,8 @@ use super::*;
 use std::fs;
 use std::time::SystemTime;
 
+mod bit_flips;
+
 const NONE: &str = "00000000-0000-0000-0000-000000000000";
 
 fn keep(contexts: &Contexts, source: &str, device: &str, context: &[u8]) -> io::Result<String> {

@@ -196,8 +196,34 @@ fn from_file(file: File, meters_max: usize) -> io::Result<GapTracker> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Coverage, MEMORY_BYTES, Slot};
     use super::*;
+    use crate::base::checked::every_flip;
+    use crate::wire::SeenReading;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_changed_bit_of_the_file_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let coverage = Coverage::open(directory.path(), MEMORY_BYTES);
+        for (number, slots) in [(1, [0, 1, 2, 3, 7]), (2, [0, 1, 2, 3, 4]), (3, [0, 1, 2, 3, 5])] {
+            for slot in slots {
+                let at = Slot(2_000_000 + slot).time();
+                let meter = MeterId::from(Uuid::from_u128(number));
+                let seen = SeenReading { meter, at, has_counter: true, is_repair: false, is_row: false };
+                coverage.note("home", at.saturating_add(60_000_000_000), [seen].into_iter());
+            }
+        }
+        coverage.store(Position { journal: JournalId(Uuid::nil()), next: Sequence(7) }).unwrap();
+        let file = directory.path().join(FILE);
+        assert!(!read(directory.path()).unwrap().is_empty(), "it has gaps");
+        let stored = std::fs::read(&file).unwrap();
+        for damaged in every_flip(&stored) {
+            std::fs::write(&file, &damaged).unwrap();
+            let error = load(&file, 100).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(FILE), "{error}");
+        }
+    }
 
     proptest! {
         #[test]

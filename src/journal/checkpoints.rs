@@ -8,8 +8,8 @@
 //! is bounded.
 
 use super::disk::{self, SharedDisk};
-use super::ledger::{checked_line, with_checksum};
 use super::{CursorError, JournalId, Position, Sequence};
+use crate::base::checked::{checked_line, with_checksum};
 use crate::reading::UnixNanos;
 
 pub(super) const FILE_PREFIX: &str = "checkpoints-";

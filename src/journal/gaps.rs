@@ -7,8 +7,8 @@
 //! Invariant: the list covers everything lost, unless the number dropped says otherwise.
 
 use super::disk::{self, SharedDisk};
-use super::ledger::{checked_line, with_checksum};
 use super::{GapError, Sequence};
+use crate::base::checked::{checked_line, with_checksum};
 use crate::reading::UnixNanos;
 use parking_lot::Mutex;
 

@@ -8,6 +8,7 @@
 
 use super::disk::{self, SharedDisk};
 use super::{LedgerError, RuleVersion, SourceId};
+use crate::base::checked::{checked_line, with_checksum};
 use crate::reading::{Limits, UnixNanos};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -16,17 +17,6 @@ use std::hash::Hash;
 /// Names and limits of many thousand changes of the configuration.
 pub(super) const FILE_BYTES_MAX: u64 = if cfg!(test) { 16 << 10 } else { 64 << 20 };
 const SOURCE_NAME_BYTES_MAX: usize = 256;
-
-/// A line of text, preceded by its CRC32C.
-pub(super) fn with_checksum(text: &str) -> String {
-    format!("{:08x} {text}\n", crc32c::crc32c(text.as_bytes()))
-}
-
-/// The text of such a line, if its checksum matches.
-pub(super) fn checked_line(line: &str) -> Option<&str> {
-    let (crc, text) = line.split_once(' ')?;
-    (crc.len() == 8 && u32::from_str_radix(crc, 16) == Ok(crc32c::crc32c(text.as_bytes()))).then_some(text)
-}
 
 /// An entry of a ledger.
 pub(super) trait Entry: Clone + Eq + Hash {

@@ -8,7 +8,7 @@
 
 use super::JournalId;
 use super::disk::{Disk, DiskFile};
-use super::ledger::{checked_line, with_checksum};
+use crate::base::checked::{checked_line, with_checksum};
 use std::io;
 use uuid::Uuid;
 

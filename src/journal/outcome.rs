@@ -54,7 +54,10 @@ impl fmt::Display for OpenReport {
             write!(f, "; an interrupted write was cut from {segment} at offset {offset}")?;
         }
         if self.is_new_journal {
-            write!(f, "; the directory is new or a copy, so new records get a new journal id")?;
+            write!(
+                f,
+                "; the directory is new or a copy, or its lock file was damaged, so new records get a new journal id"
+            )?;
         }
         match self.damaged_cursors.as_slice() {
             [] => Ok(()),

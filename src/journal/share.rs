@@ -14,8 +14,9 @@
 //! count for no source.
 
 use super::disk::{self, SharedDisk};
-use super::ledger::{Ledger, SourceName, checked_line, with_checksum};
+use super::ledger::{Ledger, SourceName};
 use super::{AppendError, Options, Sequence, SourceId};
+use crate::base::checked::{checked_line, with_checksum};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -265,12 +266,14 @@ fn text(stretches: &VecDeque<Stretch>) -> String {
 fn stored(disk: &SharedDisk) -> VecDeque<Stretch> {
     let bytes = disk::read_whole(&**disk, FILE, FILE_BYTES_MAX).ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let stretches = text.lines().map(Stretch::parse).collect::<Option<VecDeque<_>>>().unwrap_or_default();
-    if stretches.iter().zip(stretches.iter().skip(1)).all(|(one, next)| one.until <= next.until) {
-        stretches
-    } else {
+    let stretches = text.lines().map(Stretch::parse).collect::<Option<VecDeque<_>>>();
+    let is_ordered =
+        |it: &VecDeque<Stretch>| it.iter().zip(it.iter().skip(1)).all(|(one, next)| one.until <= next.until);
+    stretches.filter(is_ordered).unwrap_or_else(|| {
+        let directory = disk.path().display();
+        tracing::warn!(file = FILE, %directory, "the list of each source's bytes is damaged and not used: what is in the journal now counts for no source; nothing is to be done");
         VecDeque::new()
-    }
+    })
 }
 
 /// The bytes of a group on disk, divided by source.

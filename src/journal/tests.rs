@@ -19,6 +19,7 @@
 //!
 //! The head of [`super`] lists the failures that cannot happen, with the reason.
 
+mod bit_flips;
 mod checkpoints;
 mod cursors;
 mod damage;

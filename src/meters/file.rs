@@ -1,10 +1,11 @@
-//! The file of the versions: JSON, replaced as a whole and synced.
+//! The file of the versions: JSON with a checksum, replaced as a whole and synced.
 //!
 //! A missing file is a first start. An unreadable file is copied to
 //! `meters.json.damaged` and replaced. Unlike after a first start, the versions that the
 //! stores already hold stay, and every meter gets a version from now on.
 
 use super::history::{Meter, VersionHistory};
+use crate::base::checked::{from_json, to_json};
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, Version};
@@ -67,11 +68,11 @@ pub(super) fn to_bytes(history: &VersionHistory) -> Vec<u8> {
     let versions = |meter: &Meter| meter.versions.iter().map(StoredVersion::of).collect();
     let meters = history.meters.iter().map(|(id, meter)| (id.uuid(), versions(meter))).collect();
     // Only maps with non-text keys could fail, and there are none.
-    serde_json::to_vec(&Stored { unknown_from: history.unknown_from.0, meters }).unwrap_or_default()
+    to_json(&Stored { unknown_from: history.unknown_from.0, meters }).unwrap_or_default()
 }
 
 fn from_bytes(bytes: &[u8], now: UnixNanos) -> io::Result<VersionHistory> {
-    let stored: Stored = serde_json::from_slice(bytes)?;
+    let stored: Stored = from_json(bytes)?;
     let mut history = VersionHistory::new(UnixNanos(stored.unknown_from));
     for (id, versions) in stored.meters {
         if versions.is_empty() {
@@ -124,4 +125,31 @@ pub fn forget(data_directory: &Path, meter: MeterId) -> io::Result<bool> {
 /// Replaces the file; synced on return.
 pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(file, bytes, FILE_BYTES_MAX, Rights::PRIVATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::checked::every_flip;
+
+    #[test]
+    fn a_changed_bit_of_the_file_is_an_error() {
+        let mut history = VersionHistory::new(UnixNanos(5));
+        let meter = MeterId::from(Uuid::from_u128(7));
+        let version = Version {
+            meter,
+            metering_point: "flat 1".to_owned(),
+            description: Description { name: "Heat pump".to_owned(), ..Description::default() },
+            source: "acme".to_owned(),
+            valid_from: UnixNanos(1),
+            valid_to: None,
+        };
+        history.meters.insert(meter, Meter { named: UnixNanos(1), versions: vec![version] });
+        let stored = to_bytes(&history);
+        assert_eq!(from_bytes(&stored, UnixNanos(9)).unwrap().meters.len(), 1);
+        for damaged in every_flip(&stored) {
+            let error = from_bytes(&damaged, UnixNanos(9)).map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains("it is damaged"), "{error}: {}", String::from_utf8_lossy(&damaged));
+        }
+    }
 }

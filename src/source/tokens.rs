@@ -175,6 +175,7 @@ impl TokenStore {
 mod tests {
     use super::*;
     use crate::base::Stop;
+    use crate::base::checked::every_flip;
     use crate::clock::Clock;
     use crate::http::{Bounds, Budget, Client};
     use proptest::prelude::*;
@@ -263,6 +264,21 @@ mod tests {
         assert_eq!(a.read().unwrap().refresh.expose(), "before");
         store(&a, "after");
         assert_eq!(a.read().unwrap().refresh.expose(), "after");
+    }
+
+    #[test]
+    fn a_changed_bit_of_the_file_is_an_error_that_says_what_is_wrong() {
+        let directory = tempfile::tempdir().unwrap();
+        let a = tokens(&directory, "a");
+        store(&a, "hunter2");
+        let stored = fs::read(a.file()).unwrap();
+        for damaged in every_flip(&stored) {
+            fs::write(a.file(), &damaged).unwrap();
+            let error = a.read().unwrap_err().to_string();
+            let names_it =
+                ["is not logged in", "is damaged", "cannot read the stored"].iter().any(|it| error.contains(it));
+            assert!(names_it, "{error}: {}", String::from_utf8_lossy(&damaged));
+        }
     }
 
     #[test]

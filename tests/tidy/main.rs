@@ -16,6 +16,7 @@ mod paths;
 mod ranks;
 mod source;
 mod words;
+mod writers;
 
 /// Fails with all faults at once.
 fn assert_none(rule: &str, faults: &[String]) {

@@ -118,18 +118,25 @@ impl FaultyDisk {
 
     /// Another disk with the same files.
     pub(crate) fn copy(&self) -> Self {
+        let copy = self.fork();
+        copy.state().device += 1;
+        copy
+    }
+
+    /// The same disk at this moment, for another course of events.
+    pub(crate) fn fork(&self) -> Self {
         let state = self.state();
         let mut files = state.files.clone();
         files.values_mut().for_each(|file| file.locked_in_run = None);
-        let copy = Self::new(7);
+        let fork = Self::new(7);
         {
-            let mut other = copy.state();
-            other.device = state.device + 1;
+            let mut other = fork.state();
+            other.device = state.device;
             other.live.clone_from(&state.live);
             other.durable.clone_from(&state.live);
             other.files = files;
         }
-        copy
+        fork
     }
 
     /// Changes bytes of a file durably, unnoticed by its readers.

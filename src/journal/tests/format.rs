@@ -112,7 +112,7 @@ proptest! {
         cursor in "[ 0-9-]{0,40}",
     ) {
         // One whose checksum and journal id are right.
-        let cursor = ledger::with_checksum(&format!("cursor {} {cursor}", Uuid::nil()));
+        let cursor = crate::base::checked::with_checksum(&format!("cursor {} {cursor}", Uuid::nil()));
         let disk = FaultyDisk::new(1);
         let shared: SharedDisk = Arc::new(disk.clone());
         disk::replace(&*shared, "cursor-questdb", cursor.as_bytes(), 1024).unwrap();

@@ -15,6 +15,7 @@
 
 use super::file::sink_error;
 use super::names::{file_id, index_of, log_of};
+use crate::base::checked::{checked_line, with_checksum};
 use crate::base::file::{Rights, read_at_most, replace, with_suffix};
 use crate::deliver::SinkError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -196,24 +197,30 @@ pub(super) fn is_recorded(file: &Path, generation: i64) -> bool {
 /// When it cannot be written; then the next start checks the whole store.
 pub(super) fn record(file: &Path, generation: i64) -> io::Result<()> {
     let (_, inode) = file_id(file)?;
-    let text = format!("generation {generation} inode {inode}\n");
+    let text = with_checksum(&format!("generation {generation} inode {inode}"));
     replace(&sidecar_of(file), text.as_bytes(), SIDECAR_BYTES_MAX, Rights::PRIVATE)
 }
 
 fn parse_sidecar(text: &str) -> Option<(i64, u64)> {
-    let (generation, inode) = text.trim_end().strip_prefix("generation ")?.split_once(" inode ")?;
+    let line = checked_line(text.strip_suffix('\n')?)?;
+    let (generation, inode) = line.strip_prefix("generation ")?.split_once(" inode ")?;
     Some((generation.parse().ok()?, inode.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::checked::every_flip;
 
     #[test]
     fn a_sidecar_that_is_torn_or_foreign_names_nothing() {
-        assert_eq!(parse_sidecar("generation 7 inode 9\n"), Some((7, 9)));
-        for text in ["", "generation 7", "generation x inode 9\n", "inode 9 generation 7\n"] {
-            assert_eq!(parse_sidecar(text), None, "{text:?}");
+        let written = with_checksum("generation 7 inode 9");
+        assert_eq!(parse_sidecar(&written), Some((7, 9)));
+        for text in ["generation 7", "generation x inode 9", "inode 9 generation 7"] {
+            assert_eq!(parse_sidecar(&with_checksum(text)), None, "{text:?}");
+        }
+        for flipped in every_flip(written.as_bytes()) {
+            assert_eq!(parse_sidecar(&String::from_utf8_lossy(&flipped)), None, "{flipped:?}");
         }
     }
 

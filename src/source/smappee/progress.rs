@@ -2,6 +2,7 @@
 //!
 //! Lost or damaged, the past is fetched again, which changes nothing in the stores: rows have the same keys.
 
+use crate::base::checked::{from_json, to_json};
 use crate::base::file::{Rights, read_at_most, replace};
 use std::collections::BTreeMap;
 use std::io;
@@ -24,7 +25,7 @@ impl Progress {
     pub(super) fn of(data_directory: &Path, account: &str) -> Self {
         let file = data_directory.join(format!("smappee-progress-{account}.json"));
         let read = read_at_most(&file, FILE_BYTES_MAX);
-        let until = read.and_then(|text| text.map_or(Ok(BTreeMap::new()), |text| Ok(serde_json::from_slice(&text)?)));
+        let until = read.and_then(|text| text.map_or(Ok(BTreeMap::new()), |text| from_json(&text)));
         let until = until.unwrap_or_else(|error: io::Error| {
             tracing::warn!(file = %file.display(), %error, "the progress of the past cannot be read: it is fetched again");
             BTreeMap::new()
@@ -49,7 +50,7 @@ impl Progress {
         if self.is_stored {
             return Ok(());
         }
-        let (file, text) = (self.file.clone(), serde_json::to_vec(&self.until)?);
+        let (file, text) = (self.file.clone(), to_json(&self.until)?);
         // A sync may take long, so it runs on a blocking thread.
         tokio::task::spawn_blocking(move || replace(&file, &text, FILE_BYTES_MAX, Rights::PRIVATE)).await??;
         self.is_stored = true;
@@ -60,6 +61,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::checked::every_flip;
 
     #[tokio::test]
     async fn progress_is_kept_and_a_damaged_file_begins_again() {
@@ -70,8 +72,11 @@ mod tests {
         progress.store().await.unwrap();
         assert_eq!(Progress::of(directory.path(), "a").until("1"), Some(5));
         assert_eq!(Progress::of(directory.path(), "b").until("1"), None);
-        std::fs::write(&progress.file, "{\"1\":").unwrap();
-        assert_eq!(Progress::of(directory.path(), "a").until("1"), None);
+        let stored = std::fs::read(&progress.file).unwrap();
+        for damaged in every_flip(&stored).chain([b"{\"1\":".to_vec()]) {
+            std::fs::write(&progress.file, &damaged).unwrap();
+            assert_eq!(Progress::of(directory.path(), "a").until("1"), None, "{}", String::from_utf8_lossy(&damaged));
+        }
     }
 
     #[tokio::test]

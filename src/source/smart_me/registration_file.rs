@@ -7,6 +7,7 @@
 
 use super::account::WantedRegistration;
 use super::plan::CredentialsMatch;
+use crate::base::checked::{from_json, to_json};
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::vendor::smart_me::RegistrationId;
 use serde::{Deserialize, Serialize};
@@ -83,12 +84,20 @@ impl RegistrationFile {
 
     /// The file is a hint, so an unreadable file counts as empty.
     fn read(&self) -> Accounts {
-        let text = read_at_most(&self.path, FILE_BYTES_MAX).ok().flatten();
-        text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+        let read = read_at_most(&self.path, FILE_BYTES_MAX);
+        let accounts = read.and_then(|text| text.map_or(Ok(Accounts::new()), |text| from_json(&text)));
+        accounts.unwrap_or_else(|error| {
+            tracing::warn!(
+                file = %self.path.display(), %error,
+                "the list of registrations cannot be read and counts as empty: a registration is trusted until its webhook \
+                 sees wrong credentials; the next one that is made replaces the file"
+            );
+            Accounts::new()
+        })
     }
 
     async fn write(&self, accounts: Accounts) -> io::Result<()> {
-        let (file, text) = (self.path.clone(), serde_json::to_vec_pretty(&accounts)?);
+        let (file, text) = (self.path.clone(), to_json(&accounts)?);
         // A sync may take long, so it runs on a blocking thread.
         tokio::task::spawn_blocking(move || replace(&file, &text, FILE_BYTES_MAX, Rights::PRIVATE)).await?
     }
@@ -108,6 +117,7 @@ fn digest(salt: Uuid, wanted: &WantedRegistration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::checked::every_flip;
     use crate::secret::Secret;
     use std::fs;
 
@@ -154,10 +164,15 @@ mod tests {
     #[tokio::test]
     async fn a_damaged_file_counts_as_empty() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(FILE), "{").unwrap();
         let file = RegistrationFile::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
-        assert_eq!(file.credentials("a", &wanted("p"))(id), CredentialsMatch::Unknown);
+        file.remember("a", id, &wanted("p")).await.unwrap();
+        let stored = fs::read(directory.path().join(FILE)).unwrap();
+        for damaged in every_flip(&stored).chain([b"{".to_vec()]) {
+            fs::write(directory.path().join(FILE), &damaged).unwrap();
+            let found = file.credentials("a", &wanted("p"))(id);
+            assert_eq!(found, CredentialsMatch::Unknown, "{}", String::from_utf8_lossy(&damaged));
+        }
         file.remember("a", id, &wanted("p")).await.unwrap();
         assert_eq!(file.credentials("a", &wanted("p"))(id), CredentialsMatch::Same);
     }
