@@ -126,6 +126,11 @@ impl DeadLetters {
     /// When the directory is in use, damaged or cannot be written.
     pub fn open(directory: impl Into<PathBuf>, clock: Clock) -> Result<Self, DeadLetterError> {
         let (journal, _) = Journal::open(journal_options(directory, clock.clone()))?;
+        Self::of(journal, clock)
+    }
+
+    /// The dead letters of an open journal.
+    fn of(journal: Journal, clock: Clock) -> Result<Self, DeadLetterError> {
         let source = journal.source_id("dead-letters")?;
         let rule = journal.rule_version(&Limits::DEFAULT)?;
         let mut index = Index::default();

@@ -5,6 +5,8 @@ use crate::journal::JournalId;
 use crate::reading::{MeterId, Obis, UnixNanos};
 use uuid::Uuid;
 
+mod power_cuts;
+
 fn letter(kind: Kind, sequence: u64) -> DeadLetter {
     DeadLetter {
         kind,

@@ -5,9 +5,9 @@
 //! one at its first start. A damaged file pins everything until it is stored again.
 
 use super::disk::{self, SharedDisk};
-use super::ledger::{checked_line, with_checksum};
 use super::place::Place;
 use super::{CursorError, JournalId, Position, Sequence};
+use crate::base::checked::{checked_line, with_checksum};
 use crate::reading::UnixNanos;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -130,8 +130,9 @@ impl Cursors {
         let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{name}");
         let checkpoints = format!("{}{name}", super::checkpoints::FILE_PREFIX);
-        disk::remove_quietly(&*self.disk, &checkpoints);
-        let removed = self.disk.remove(&file).and_then(|()| self.disk.sync_names());
+        let removed = disk::remove_if_there(&*self.disk, &checkpoints)
+            .and_then(|()| self.disk.remove(&file))
+            .and_then(|()| self.disk.sync_names());
         removed.map_err(|error| self.io(&file, &error))?;
         self.known.lock().remove(name);
         Ok(true)

@@ -103,11 +103,17 @@ pub(crate) fn cut(disk: &dyn Disk, name: &str, bytes_len: u64) -> io::Result<()>
 /// The suffix of a file's name until it is complete and durable.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".new";
 
+/// Removes a file if it exists.
+pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> io::Result<()> {
+    match disk.remove(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Removes a file; a failure is only logged, because the next open removes it.
 pub(crate) fn remove_quietly(disk: &dyn Disk, name: &str) {
-    if let Err(error) = disk.remove(name)
-        && error.kind() != io::ErrorKind::NotFound
-    {
+    if let Err(error) = remove_if_there(disk, name) {
         tracing::warn!(file = name, %error, "cannot remove a file that is no longer needed; the next start tries again");
     }
 }

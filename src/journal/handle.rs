@@ -202,6 +202,12 @@ impl Journal {
         self.inner.pending.turns()
     }
 
+    /// Makes the next group wait for this many records, so that a test knows what is in it.
+    #[cfg(test)]
+    pub(crate) fn expect(&self, records: u32, at_most: Duration) {
+        self.inner.pending.expect(records, at_most);
+    }
+
     /// The readable part of the journal.
     pub fn view(&self) -> &View {
         &self.inner.view

@@ -108,3 +108,16 @@ fn go_with_the_cursor_that_is_forgotten() {
     assert!(journal.cursors().forget("questdb").unwrap());
     assert_eq!(journal.checkpoints("questdb").unwrap().all(), []);
 }
+
+#[test]
+fn that_cannot_be_removed_keep_their_cursor() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = open(&disk);
+    store_cursor(&journal, "questdb", 1);
+    journal.checkpoints("questdb").unwrap().add(at(&journal, 1, 1)).unwrap();
+    disk.fail(Operation::Remove, 1);
+    assert!(journal.cursors().forget("questdb").is_err());
+    assert!(journal.cursors().load("questdb").unwrap().is_some());
+    assert!(journal.cursors().forget("questdb").unwrap());
+    assert_eq!(journal.checkpoints("questdb").unwrap().all(), []);
+}
