@@ -46,6 +46,7 @@ use crate::clock::Clock;
 use crate::coverage::Coverage;
 use crate::ingest::Ingest;
 use crate::meters::Meters;
+use crate::reading::Units;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,6 +63,8 @@ pub struct Views {
     pub ingest: Ingest,
     /// The meters' descriptions.
     pub meters: Meters,
+    /// The units of their registers.
+    pub units: Units,
     /// The gaps in the meters' readings.
     pub coverage: Coverage,
     /// The past, from the store.

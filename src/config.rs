@@ -34,6 +34,7 @@ mod smart_me;
 mod source;
 #[cfg(test)]
 mod tests;
+mod units;
 mod value;
 mod webhook;
 
@@ -93,6 +94,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// The metering points and their meters.
     pub metering_points: crate::meters::Points,
+    /// The units of registers whose vendor publishes none.
+    pub units: crate::reading::Units,
     /// The limits of the journal.
     pub journal: Journal,
     /// The memory for the meters that gap detection follows, in bytes.
@@ -268,6 +271,7 @@ fn read(mut root: Section<'_>, entries: &mut Vec<(String, Entry)>) -> Config {
              there",
         );
     }
+    let units = units::units(root.sections("unit"));
     let journal = journal::journal(root.section("journal"));
     let gap_memory_bytes = gap_memory(root.section("gap_detection"));
     let mut section = root.section("admin");
@@ -289,6 +293,7 @@ fn read(mut root: Section<'_>, entries: &mut Vec<(String, Entry)>) -> Config {
         webhook,
         sources,
         metering_points,
+        units,
         journal,
         gap_memory_bytes,
         admin,

@@ -33,7 +33,6 @@ pub use interval::{Step, intervals};
 pub use limit::Limit;
 pub use model::{
     Energy, Filter, Gap, INTERVALS_MAX, MeterEntry, Newest, Place, Register, Series, Span, StoredSample, name_of,
-    unit_of,
 };
 pub use when::{When, WhenError};
 

@@ -9,8 +9,10 @@ mod obis;
 pub mod registry;
 mod rule;
 mod sample;
+mod units;
 
 pub use flags::Flags;
 pub use obis::{Obis, ObisFormatError};
 pub use rule::{Limits, RULE_CODE_REVISION, SetAside};
 pub use sample::{CANARY_SOURCE, MeterId, QUARTER_HOUR_NS, Sample, UnixNanos};
+pub use units::Units;

@@ -10,7 +10,7 @@ use super::now::PAGE_METERS;
 use super::units::shown;
 use crate::clock::Clock;
 use crate::ingest::Ingest;
-use crate::reading::{MeterId, UnixNanos};
+use crate::reading::{MeterId, Units, UnixNanos};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use serde::Serialize;
@@ -48,6 +48,7 @@ pub(super) fn meters(list: &str) -> Result<Vec<MeterId>, String> {
 #[derive(Debug)]
 pub(super) struct Events {
     ingest: Ingest,
+    units: Units,
     clock: Clock,
     meters: Vec<MeterId>,
     /// When the last value sent of each meter was received.
@@ -76,6 +77,7 @@ impl Events {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             ingest: views.ingest.clone(),
+            units: views.units.clone(),
             clock: views.clock.clone(),
             sent: vec![None; meters.len()],
             meters,
@@ -96,7 +98,7 @@ impl Events {
             if self.sent[place].replace(reading.received) == Some(reading.received) {
                 continue;
             }
-            let meter = Meter::of_reading(&reading);
+            let meter = Meter::of_reading(&reading, &self.units);
             let value = meter.main_value().map(|main| shown(main.value, main.unit));
             changes.push(Change {
                 meter: meter.id.to_string(),

@@ -23,13 +23,13 @@ pub(super) struct Fleet {
 pub(super) fn meters(views: &Views, now: UnixNanos) -> Fleet {
     let readings = views.ingest.newest_readings(METERS_MAX);
     let mut meters: HashMap<MeterId, Meter> = HashMap::with_capacity(readings.len());
-    meters.extend(readings.iter().map(|reading| (reading.meter, Meter::of_reading(reading))));
+    meters.extend(readings.iter().map(|reading| (reading.meter, Meter::of_reading(reading, &views.units))));
     views.meters.each_valid(|version| {
-        meters.entry(version.meter).or_insert_with(|| Meter::new(version.meter)).describe(version);
+        meters.entry(version.meter).or_insert_with(|| Meter::new(version.meter, &views.units)).describe(version);
     });
     let (stored, fault) = views.history.meters(now);
     for entry in &stored.meters {
-        meters.entry(entry.meter).or_insert_with(|| Meter::stored(entry));
+        meters.entry(entry.meter).or_insert_with(|| Meter::stored(entry, &views.units));
     }
     let mut meters: Vec<Meter> = meters.into_values().collect();
     meters.iter_mut().for_each(Meter::classify);
@@ -53,10 +53,10 @@ pub(super) fn meter(views: &Views, id: MeterId, now: UnixNanos) -> Option<Meter>
     let (stored, fault) = views.history.meters(now);
     let entry = stored.meters.iter().find(|entry| entry.meter == id);
     let mut meter = match (&reading, entry) {
-        (Some(reading), _) => Meter::of_reading(reading),
-        (None, Some(entry)) => Meter::stored(entry),
+        (Some(reading), _) => Meter::of_reading(reading, &views.units),
+        (None, Some(entry)) => Meter::stored(entry, &views.units),
         (None, None) if versions.is_empty() && fault.is_none() && stored.left_out == 0 => return None,
-        (None, None) => Meter::new(id),
+        (None, None) => Meter::new(id, &views.units),
     };
     if let Some(version) = versions.last() {
         meter.describe(version);

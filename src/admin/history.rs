@@ -257,31 +257,31 @@ fn ask(store: &Store, meters: &[&Meter], now: UnixNanos) -> Result<HashMap<Meter
         found.entry(meter.id).or_default().spark = points;
     }
     // Meters with the same counters are asked for together.
-    let mut by_counters: BTreeMap<Vec<Obis>, Vec<MeterId>> = BTreeMap::new();
+    let mut by_counters: BTreeMap<Vec<Obis>, Vec<&Meter>> = BTreeMap::new();
     for meter in meters {
         let counters: Vec<Obis> = meter.counters().iter().map(|counter| counter.obis).collect();
         if !counters.is_empty() {
-            by_counters.entry(counters).or_default().push(meter.id);
+            by_counters.entry(counters).or_default().push(*meter);
         }
     }
     let days = Span { from: now.saturating_add(-DAY_NS), until: now };
     for (counters, meters) in by_counters {
-        let places: Vec<Place> = meters.iter().map(|meter| Place::Meter(*meter)).collect();
+        let places: Vec<Place> = meters.iter().map(|meter| Place::Meter(meter.id)).collect();
         for (energies, meter) in store.energies(&places, &counters, days, Step::Day)?.iter().zip(meters) {
-            let past = found.entry(meter).or_default();
+            let past = found.entry(meter.id).or_default();
             let is_today = |energy: &&Energy| energy.start <= now && now < energy.until;
-            past.today = day(energies.iter().filter(is_today));
-            past.yesterday = day(energies.iter().filter(|energy| energy.until <= now));
+            past.today = day(meter, energies.iter().filter(is_today));
+            past.yesterday = day(meter, energies.iter().filter(|energy| energy.until <= now));
         }
     }
     Ok(found)
 }
 
 /// The amounts of one day, of all counters of a meter.
-fn day<'a>(energies: impl Iterator<Item = &'a Energy>) -> Day {
+fn day<'a>(meter: &Meter, energies: impl Iterator<Item = &'a Energy>) -> Day {
     let mut day = Day::default();
     for energy in energies {
-        let unit = registry::entry(energy.obis).map_or(Unit::Unknown, |entry| entry.unit);
+        let unit = meter.unit(energy.obis);
         let place = match registry::main_value(energy.obis) {
             Some(MainValue::CounterOut | MainValue::CounterOutOfTariff) => &mut day.given,
             _ => &mut day.taken,

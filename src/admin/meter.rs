@@ -17,7 +17,7 @@ use super::moment::Moment;
 use super::parameters::Parameters;
 use super::range::{NAMED, local};
 use super::units::{Shown, counter, shown};
-use crate::query::{Step, unit_of};
+use crate::query::Step;
 use crate::reading::registry::{self, Kind, Unit};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::Version;
@@ -122,8 +122,8 @@ pub(super) fn page(views: &Views, id: MeterId, parameters: &Parameters) -> Optio
         more: (!with_others && has_others && data.notice.is_none()).then(|| parameters.with("more", "1").link(&path)),
         rows,
         rows_unit,
-        registers: data.registers.iter().map(|newest| register(newest, now, &data.zone)).collect(),
-        lacks_unit: data.registers.iter().any(|newest| unit_of(newest.obis) == Unit::Unknown.symbol()),
+        registers: data.registers.iter().map(|newest| register(newest, &data, now)).collect(),
+        lacks_unit: data.registers.iter().any(|newest| meter.unit(newest.obis) == Unit::Unknown),
         versions: data.versions.iter().rev().map(|version| version_row(version, now, &data.zone)).collect(),
         csv: parameters.link(&format!("{path}.csv")),
     })
@@ -186,7 +186,8 @@ fn charts(data: &Data) -> Vec<Chart> {
 fn amount_name(unit: Unit) -> &'static str {
     match unit {
         Unit::WattHour => "Energy",
-        Unit::CubicMetre => "Volume",
+        Unit::KilowattHour | Unit::MegawattHour | Unit::Megajoule | Unit::Gigajoule => "Energy",
+        Unit::CubicMetre | Unit::Litre => "Volume",
         _ => "Amount",
     }
 }
@@ -244,16 +245,16 @@ fn unit_id(unit: Unit) -> &'static str {
     }
 }
 
-fn register(newest: &crate::query::Newest, now: UnixNanos, zone: &TimeZone) -> RegisterRow {
+fn register(newest: &crate::query::Newest, data: &Data, now: UnixNanos) -> RegisterRow {
     let entry = registry::entry(newest.obis);
-    let unit = entry.map_or(Unit::Unknown, |entry| entry.unit);
+    let unit = data.meter.unit(newest.obis);
     let is_counter = entry.is_some_and(|entry| matches!(entry.kind, Kind::Counter | Kind::VolatileCounter));
     let value = if is_counter { counter(newest.value, unit) } else { shown(newest.value, unit) };
     RegisterRow {
         code: newest.obis.to_string(),
         name: entry.map_or_else(|| "unknown register".to_owned(), |entry| entry.name.to_string()),
         value,
-        at: Moment::near(newest.at, now, zone),
+        at: Moment::near(newest.at, now, &data.zone),
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::ingest::RecentReading;
 use crate::query::{MeterEntry, Newest};
 use crate::reading::registry::{self, MainValue, Unit};
-use crate::reading::{MeterId, Obis, UnixNanos};
+use crate::reading::{MeterId, Obis, Units, UnixNanos};
 use crate::wire::meters::{Role, Version};
 
 /// A meter with what is known now.
@@ -29,6 +29,7 @@ pub(super) struct Meter {
     pub(super) newest_at: Option<UnixNanos>,
     /// The same, if it is silent for longer than usual.
     pub(super) silent_since: Option<UnixNanos>,
+    units: Units,
 }
 
 /// A main value of a meter.
@@ -46,18 +47,18 @@ const TOGETHER_NS: i64 = 3_600 * 1_000_000_000;
 
 impl Meter {
     /// A meter that was heard since the start.
-    pub(super) fn of_reading(reading: &RecentReading) -> Self {
+    pub(super) fn of_reading(reading: &RecentReading, units: &Units) -> Self {
         let values = reading.timed_samples().map(|(sample, at)| Newest { obis: sample.obis, value: sample.value, at });
         Self {
             source: reading.source.to_string(),
             values: values.collect(),
             newest_at: Some(reading.at),
-            ..Self::new(reading.meter)
+            ..Self::new(reading.meter, units)
         }
     }
 
     /// A meter with a known id and nothing else.
-    pub(super) fn new(id: MeterId) -> Self {
+    pub(super) fn new(id: MeterId, units: &Units) -> Self {
         Self {
             id,
             name: id.to_string(),
@@ -70,12 +71,13 @@ impl Meter {
             values: Vec::new(),
             newest_at: None,
             silent_since: None,
+            units: units.clone(),
         }
     }
 
     /// A meter as a store knows it.
-    pub(super) fn stored(entry: &MeterEntry) -> Self {
-        let mut meter = Self::new(entry.meter);
+    pub(super) fn stored(entry: &MeterEntry, units: &Units) -> Self {
+        let mut meter = Self::new(entry.meter, units);
         let point = Some(&entry.point).filter(|point| **point != entry.meter.to_string());
         let names = [Some(&entry.name), point, Some(&entry.serial)];
         if let Some(name) = names.into_iter().flatten().find(|name| !name.trim().is_empty()) {
@@ -120,6 +122,11 @@ impl Meter {
         self.kind = kind_of_registers(self.values.iter().map(|value| value.obis)).unwrap_or(self.kind);
     }
 
+    /// The unit of a register.
+    pub(super) fn unit(&self, register: Obis) -> Unit {
+        self.units.of(self.id, register)
+    }
+
     /// Its power, import positive, or its flow.
     pub(super) fn rate(&self) -> Option<MainReading> {
         let values = self.main_values();
@@ -159,7 +166,7 @@ impl Meter {
         let of = |value: &Newest| {
             let role = registry::main_value(value.obis)?;
             let is_rate = !role.is_counter() && role != MainValue::Climate;
-            let unit = registry::entry(value.obis).map_or(Unit::Unknown, |entry| entry.unit);
+            let unit = self.unit(value.obis);
             let is_of_the_past = is_rate && newest.since(value.at) > TOGETHER_NS;
             let Newest { obis, value, at } = *value;
             (!is_of_the_past).then_some(MainReading { obis, role, value, unit, at })

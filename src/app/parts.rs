@@ -8,6 +8,7 @@ use crate::deliver::PumpHandle;
 use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::meters::Meters;
+use crate::reading::Units;
 use crate::source::SourceGroups;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -21,6 +22,7 @@ pub(super) struct Parts {
     pub(super) dead_letters: DeadLetters,
     pub(super) coverage: Coverage,
     pub(super) meters: Meters,
+    pub(super) units: Units,
     pub(super) ingest: Ingest,
     pub(super) live: Live,
     pub(super) pumps: Arc<Vec<PumpHandle>>,

@@ -352,7 +352,8 @@ fn start_parts(config: &Config, runtime: &Handle, clock: Clock) -> Result<Parts,
     let ingest = Ingest::followed_by(followers, journal.clone(), Some(dead_letters.clone()), clock.clone());
     let sources = Arc::new(SourceGroups::new(runtime.clone(), clock.clone()));
     let runtime = runtime.clone();
-    Ok(Parts { clock, runtime, journal, dead_letters, coverage, meters, ingest, live, pumps, sources })
+    let units = config.units.clone();
+    Ok(Parts { clock, runtime, journal, dead_letters, coverage, meters, units, ingest, live, pumps, sources })
 }
 
 fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder, store: Option<Store>) -> Views {
@@ -363,6 +364,7 @@ fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder, store: Optio
         status: Arc::new(move || for_status.status()),
         ingest: reader.parts.ingest.clone(),
         meters: reader.parts.meters.clone(),
+        units: reader.parts.units.clone(),
         coverage: reader.parts.coverage.clone(),
         history: History::new(store, reader.parts.clock.clone()),
         is_logged_in: false,

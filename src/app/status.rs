@@ -15,7 +15,7 @@ use crate::deliver::PumpStatus;
 use crate::ingest::{Health, METERS_MAX, RecentActivity, RecentReading, SharedMeter, SourceActivity};
 use crate::journal::{Share, Usage};
 use crate::meters::Meters;
-use crate::reading::{Obis, UnixNanos, registry};
+use crate::reading::{Sample, UnixNanos, registry};
 use crate::source::webhook::{self, Accepts, Listener};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ impl StatusReader {
                     .ingest
                     .newest_readings(METERS_SHOWN_MAX)
                     .iter()
-                    .map(|reading| meter_status(reading, &self.parts.meters))
+                    .map(|reading| meter_status(reading, &self.parts))
                     .collect(),
             },
         };
@@ -264,24 +264,20 @@ fn sink_status(pump: &PumpStatus) -> SinkStatus {
     }
 }
 
-fn meter_status(reading: &RecentReading, meters: &Meters) -> MeterStatus {
+fn meter_status(reading: &RecentReading, parts: &Parts) -> MeterStatus {
+    let value = |sample: Sample| ValueStatus {
+        obis: sample.obis.to_string(),
+        name: registry::entry(sample.obis).map(|entry| entry.name.to_string()).unwrap_or_default(),
+        value: sample.value,
+        unit: parts.units.symbol(reading.meter, sample.obis),
+    };
     MeterStatus {
         meter: reading.meter.to_string(),
-        name: meters.name(reading.meter),
+        name: parts.meters.name(reading.meter),
         source: reading.source.to_string(),
         at: reading.at.to_string(),
         received: reading.received.to_string(),
-        values: reading.samples().map(|sample| value_status(sample.obis, sample.value)).collect(),
-    }
-}
-
-fn value_status(obis: Obis, value: f64) -> ValueStatus {
-    let entry = registry::entry(obis);
-    ValueStatus {
-        obis: obis.to_string(),
-        name: entry.map(|entry| entry.name.to_string()).unwrap_or_default(),
-        value,
-        unit: entry.map_or("", |entry| entry.unit.symbol()),
+        values: reading.samples().map(value).collect(),
     }
 }
 

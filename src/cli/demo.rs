@@ -20,6 +20,7 @@ use crate::app::{Service, telemetry};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::query::Store;
+use crate::reading::Units;
 use clap::Args;
 use cloud::Cloud;
 use gaps::Gaps;
@@ -199,7 +200,7 @@ fn migrate(config: &Config, arguments: &DemoArgs) -> Result<String, Failure> {
 
 /// Shows what the store has, and how to look closer.
 fn show_meters(store: &Store, data: &Path, clock: &Clock) -> Result<(), Failure> {
-    let listed = meters::list(store, data).map_err(Failure::failed)?;
+    let listed = meters::list(store, data, &Units::default()).map_err(Failure::failed)?;
     let (number, data) = (listed.len(), data.display());
     let few = listed.get(..METERS_SHOWN_MAX).unwrap_or(&listed);
     print(format!(

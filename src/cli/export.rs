@@ -19,7 +19,7 @@ use crate::base::file::{Rights, replace_with};
 use crate::clock::Clock;
 use crate::query::select;
 use crate::query::{Filter, Limit, MeterEntry, Place, QueryError, Span, Store, When};
-use crate::reading::MeterId;
+use crate::reading::{MeterId, Units};
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use progress::Progress;
@@ -91,7 +91,8 @@ enum ExportError {
 }
 
 pub(super) fn run(arguments: &ExportArgs, verbosity: Verbosity) -> Result<(), Failure> {
-    let store = history(&arguments.location.load()?)?;
+    let config = arguments.location.load()?;
+    let store = history(&config)?;
     // To standard output there is nothing to clear away.
     let interrupted = Stop::default();
     let store = match &arguments.output {
@@ -104,7 +105,8 @@ pub(super) fn run(arguments: &ExportArgs, verbosity: Verbosity) -> Result<(), Fa
     let meters = store.meters().map_err(Failure::failed)?;
     let filter = arguments.filter(&store, &meters)?;
     let names: BTreeMap<MeterId, MeterEntry> = meters.into_iter().map(|entry| (entry.meter, entry)).collect();
-    let export = Export { store: &store, filter: &filter, names: &names, format: arguments.format()?, verbosity };
+    let (store, filter, names, units) = (&store, &filter, &names, &config.units);
+    let export = Export { store, filter, names, units, format: arguments.format()?, verbosity };
     let Some(file) = &arguments.output else {
         return match export.write(BufWriter::new(io::stdout())) {
             // `| head` is not a failure.
@@ -190,6 +192,7 @@ struct Export<'a> {
     store: &'a Store,
     filter: &'a Filter,
     names: &'a BTreeMap<MeterId, MeterEntry>,
+    units: &'a Units,
     format: Format,
     verbosity: Verbosity,
 }
@@ -227,7 +230,8 @@ impl Export<'_> {
         let mut failed = None;
         let read = self.store.samples(self.filter, &mut |sample| {
             let meter = self.names.get(&sample.meter);
-            match rows.add(&Exported { sample, meter }) {
+            let unit = self.units.symbol(sample.meter, sample.obis);
+            match rows.add(&Exported { sample, meter, unit }) {
                 Ok(()) => {
                     progress.add(sample.at);
                     ControlFlow::Continue(())

@@ -7,7 +7,7 @@ use super::table::{one_line, print, print_json, table};
 use crate::clock::Clock;
 use crate::coverage;
 use crate::query::{MeterEntry, Newest, QueryError, Store};
-use crate::reading::{MeterId, UnixNanos};
+use crate::reading::{MeterId, Units, UnixNanos};
 use clap::Args;
 use comfy_table::Table;
 use serde_json::json;
@@ -17,7 +17,7 @@ use std::path::Path;
 /// List the meters of the store with their newest values
 ///
 /// Reads the embedded store, or QuestDB if the configuration has no embedded store. The value is the meter's power or
-/// flow, or else its first counter; a unit of ? is not published by the vendor. A gap is open while the service misses readings of the meter; `meterline
+/// flow, or else its first counter; a unit of ? is not published by the vendor: state it with [[unit]] in the configuration. A gap is open while the service misses readings of the meter; `meterline
 /// gaps` lists them. Works beside a running service.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -44,12 +44,13 @@ pub(super) struct Listed {
     entry: MeterEntry,
     registers: Vec<Newest>,
     open_gaps: usize,
+    units: Units,
 }
 
 pub(super) fn run(arguments: &MetersArgs) -> Result<(), Failure> {
     let config = arguments.location.load()?;
     let store = history(&config)?;
-    let mut listed = list(&store, &config.data_directory).map_err(Failure::failed)?;
+    let mut listed = list(&store, &config.data_directory, &config.units).map_err(Failure::failed)?;
     listed.retain(|meter| arguments.selects(&meter.entry));
     if arguments.json {
         return print_json(&listed.iter().map(Listed::to_json).collect::<Vec<_>>());
@@ -72,7 +73,7 @@ impl MetersArgs {
 }
 
 /// The meters of a store that sent samples, with their open gaps.
-pub(super) fn list(store: &Store, data_directory: &Path) -> Result<Vec<Listed>, QueryError> {
+pub(super) fn list(store: &Store, data_directory: &Path, units: &Units) -> Result<Vec<Listed>, QueryError> {
     let mut registers = store.newest(&[])?;
     // Without a data directory beside the store, as with QuestDB on another machine, no gaps are known.
     let gaps = coverage::read(data_directory).unwrap_or_default();
@@ -81,7 +82,7 @@ pub(super) fn list(store: &Store, data_directory: &Path) -> Result<Vec<Listed>, 
     let listed = store.meters()?.into_iter().filter_map(|entry| {
         let registers = registers.remove(&entry.meter)?;
         let open_gaps = open.get(&entry.meter).copied().unwrap_or_default();
-        Some(Listed { entry, registers, open_gaps })
+        Some(Listed { entry, registers, open_gaps, units: units.clone() })
     });
     Ok(listed.collect())
 }
@@ -89,7 +90,7 @@ pub(super) fn list(store: &Store, data_directory: &Path) -> Result<Vec<Listed>, 
 /// The list as a table.
 pub(super) fn shown(listed: &[Listed], now: UnixNanos) -> Table {
     let mut rows = table(&["meter", "serial", "source", "register", "value", "age", "open gaps"]);
-    for Listed { entry, registers, open_gaps } in listed {
+    for Listed { entry, registers, open_gaps, units } in listed {
         let newest = Newest::headline(registers);
         let newest_at = registers.iter().map(|newest| newest.at).max();
         rows.add_row([
@@ -97,7 +98,7 @@ pub(super) fn shown(listed: &[Listed], now: UnixNanos) -> Table {
             one_line(&entry.serial),
             one_line(&entry.source),
             newest.map(Newest::name).unwrap_or_default(),
-            newest.map(|newest| amount(newest.value, newest.unit())).unwrap_or_default(),
+            newest.map(|newest| amount(newest.value, units.symbol(entry.meter, newest.obis))).unwrap_or_default(),
             newest_at.map(|at| age(at, now)).unwrap_or_default(),
             if *open_gaps == 0 { String::new() } else { open_gaps.to_string() },
         ]);
@@ -107,13 +108,13 @@ pub(super) fn shown(listed: &[Listed], now: UnixNanos) -> Table {
 
 impl Listed {
     fn to_json(&self) -> serde_json::Value {
-        let Self { entry, registers, open_gaps } = self;
+        let Self { entry, registers, open_gaps, units } = self;
         let register = |newest: &Newest| {
             json!({
                 "register": newest.obis.to_string(),
                 "name": newest.name(),
                 "value": newest.value,
-                "unit": newest.unit(),
+                "unit": units.symbol(entry.meter, newest.obis),
                 "time": newest.at.to_string(),
             })
         };

@@ -8,7 +8,7 @@ use super::location::{DataLocation, history};
 use crate::clock::Clock;
 use crate::query::select;
 use crate::query::{MeterEntry, Span, Step, Store, When};
-use crate::reading::{MeterId, Obis};
+use crate::reading::{MeterId, Obis, Units};
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use rows::Question;
@@ -81,8 +81,9 @@ impl StepArg {
 }
 
 pub(super) fn run(arguments: &QueryArgs) -> Result<(), Failure> {
-    let store = history(&arguments.location.load()?)?;
-    let question = arguments.question(&store)?;
+    let config = arguments.location.load()?;
+    let store = history(&config)?;
+    let question = arguments.question(&store, config.units)?;
     let rows = rows::answer(&store, &question)?;
     if arguments.json {
         output::json(&question, &rows)
@@ -94,14 +95,14 @@ pub(super) fn run(arguments: &QueryArgs) -> Result<(), Failure> {
 }
 
 impl QueryArgs {
-    fn question(&self, store: &Store) -> Result<Question, Failure> {
+    fn question(&self, store: &Store, units: Units) -> Result<Question, Failure> {
         let meters = store.meters().map_err(Failure::failed)?;
         let found = select::place(&meters, &self.meter).map_err(Failure::failed)?;
         let registers = registers(store, &found.meters, &self.registers)?;
         let name = store.time_zone(&found.place).map_err(Failure::failed)?;
         let zone = TimeZone::get(&name).unwrap_or(TimeZone::UTC);
         let span = span(self.from, self.to, &zone)?;
-        Ok(Question { found, registers, span, step: self.step.step(), zone })
+        Ok(Question { found, registers, span, step: self.step.step(), zone, units })
     }
 }
 

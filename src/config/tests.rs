@@ -244,6 +244,33 @@ fn an_account_is_watched_where_a_webhook_brings_its_readings_and_stored_where_no
 }
 
 #[test]
+fn a_unit_is_stated_for_all_meters_or_for_some_where_none_is_published() {
+    let (own, other) = ("8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11", "1f0c5f0e-5d0f-4f6e-8a55-3c9c5d6b7a22");
+    let table = |register: &str, unit: &str, more: &str| {
+        format!("[[unit]]\nregister = \"{register}\"\nunit = \"{unit}\"\n{more}\n")
+    };
+    let text = table("8-0:1.0.0", "l", "") + &table("8-0:1.0.0*255", "m3", &format!("meters = [\"{own}\"]"));
+    let units = config(&text).units;
+    let symbol = |id: &str| {
+        units.symbol(crate::reading::MeterId::from(id.parse::<uuid::Uuid>().unwrap()), "8-0:1.0.0".parse().unwrap())
+    };
+    assert_eq!((symbol(own), symbol(other)), ("m3", "l"));
+    for (text, message) in [
+        (table("1-0:1.8.0", "kWh", ""), "1-0:1.8.0*255 is in Wh for every meter"),
+        (table("8-0:1.0.0", "l", "") + &table("8-0:1.0.0", "m3", ""), "already has the unit l for all meters"),
+        (text.clone() + &table("8-0:1.0.0", "l", &format!("meters = [\"{own}\"]")), "already has the unit m3"),
+        (table("8-0:1.0.0", "gallon", ""), "'gallon' is not one of m3, l, Wh, kWh, MWh, MJ, GJ"),
+        (table("water", "l", ""), "'water' is no OBIS code"),
+        (table("8-0:1.0.0", "l", "meters = [\"x\"]"), "'x' is not the id of a meter"),
+        ("[[unit]]\nregister = \"8-0:1.0.0\"\n".to_owned(), "is required, for example: unit = \"m3\""),
+        ("[[unit]]\nunit = \"m3\"\n".to_owned(), "is required, for example: register = \"8-0:1.0.0\""),
+    ] {
+        let found = faults(&text);
+        assert!(found.len() == 1 && found[0].contains(message), "{message}: {found:?}");
+    }
+}
+
+#[test]
 fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
     let (old, new) = ("8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11", "1f0c5f0e-5d0f-4f6e-8a55-3c9c5d6b7a22");
     let text = format!("[[metering_point]]\nname = \"house-1\"\nmeters = [\"{old}\", \"{new}\"]\n");

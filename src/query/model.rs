@@ -1,6 +1,6 @@
 //! Questions to a store and its answers.
 
-use crate::reading::registry::{self, Unit};
+use crate::reading::registry;
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
 
 /// Intervals of an answer at most: five years of quarter-hours.
@@ -92,7 +92,7 @@ impl MeterEntry {
 pub struct Newest {
     /// The register.
     pub obis: Obis,
-    /// The value, in the unit of the registry.
+    /// The value as it is stored, in the unit of the register ([`Units`](crate::reading::Units)).
     pub value: f64,
     /// When it was measured.
     pub at: UnixNanos,
@@ -113,11 +113,6 @@ impl Newest {
     /// The register's name; its code if it is unknown.
     pub fn name(&self) -> String {
         name_of(self.obis)
-    }
-
-    /// The unit of the value.
-    pub fn unit(&self) -> &'static str {
-        unit_of(self.obis)
     }
 
     /// The value that says most about a meter: its power or flow, else its first counter, else the newest one.
@@ -143,11 +138,6 @@ pub fn name_of(obis: Obis) -> String {
     registry::entry(obis).map_or_else(|| obis.to_string(), |entry| entry.name.to_string())
 }
 
-/// The unit of a register's values; `?` if it is unknown.
-pub fn unit_of(obis: Obis) -> &'static str {
-    registry::entry(obis).map_or(Unit::Unknown, |entry| entry.unit).symbol()
-}
-
 /// The amount of a counter in an interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Energy {
@@ -157,7 +147,7 @@ pub struct Energy {
     pub start: UnixNanos,
     /// Its end.
     pub until: UnixNanos,
-    /// The amount, in the unit of the registry: Wh, varh, m3 or another.
+    /// The amount, in the unit of the register: Wh, varh, m3 or another.
     pub amount: f64,
     /// Whether it is estimated.
     pub is_estimated: bool,
@@ -170,11 +160,6 @@ impl Energy {
     /// The counter's name.
     pub fn name(&self) -> String {
         name_of(self.obis)
-    }
-
-    /// The unit of the amount.
-    pub fn unit(&self) -> &'static str {
-        unit_of(self.obis)
     }
 }
 
@@ -209,7 +194,7 @@ pub struct StoredSample {
     pub obis: Obis,
     /// When it was measured.
     pub at: UnixNanos,
-    /// The value, in the unit of the registry.
+    /// The value as it is stored, in the unit of the register ([`Units`](crate::reading::Units)).
     pub value: f64,
     /// The account or device that delivered it.
     pub source: String,
@@ -223,10 +208,5 @@ impl StoredSample {
     /// The register's name; its code if it is unknown.
     pub fn name(&self) -> String {
         name_of(self.obis)
-    }
-
-    /// The unit of the value.
-    pub fn unit(&self) -> &'static str {
-        unit_of(self.obis)
     }
 }

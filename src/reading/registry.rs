@@ -7,7 +7,7 @@
 //! Units of smart-me's webhook: the vendor's documentation gives its sample of 1.8.0
 //! in mWh; two receivers in use and the values themselves show Wh (and W, V, A), so
 //! this is used here. For heat, cold and water the webhook's units are unknown. The
-//! values that the REST API gives for them are in Wh and m3.
+//! values that the REST API gives for them are in Wh and m3. An operator states such a unit (`units.rs`).
 //!
 //! One quantity has one code over all vendors: temperature is 0-0:96.9.0, the tariff 0-0:96.14.0, the
 //! switch 0-0:96.3.10, gas 7-0:3.0.0, as the standard has them; signed power is 1-0:16.7.0,
@@ -68,6 +68,11 @@ pub fn entry(code: Obis) -> Option<Entry> {
         Some((register, unit, kind)) => Some(Entry { code, name: Name::Electricity(register), unit, kind }),
         None => listed_entry(code).or_else(|| series_entry(code)),
     }
+}
+
+/// The unit of a code's values.
+pub fn unit(code: Obis) -> Unit {
+    entry(code).map_or(Unit::Unknown, |entry| entry.unit)
 }
 
 /// Whether values of this code are sums or means of an interval.

@@ -9,7 +9,7 @@ use crate::admin::moment::zoned;
 use crate::admin::parameters::Parameters;
 use crate::admin::range::Range;
 use crate::coverage::{Gap, GapState};
-use crate::query::{BUCKETS_MAX, Bucket, Energy, Newest, Place, QueryError, Series, Span, Store};
+use crate::query::{BUCKETS_MAX, Bucket, Energy, Newest, Place, QueryError, Series, Span, Store, name_of};
 use crate::reading::registry::{self, Kind, MainValue, Unit};
 use crate::reading::{MeterId, Obis, UnixNanos};
 use crate::wire::meters::Version;
@@ -96,13 +96,13 @@ impl Data {
         let span = self.range.span;
         for (obis, sign) in rates(&self.registers) {
             let points = store.curve(Series { meter: meter.id, obis }, span, POINTS)?;
-            self.rates.push(curve(obis, points.into_iter().map(|bucket| signed(bucket, sign)).collect()));
+            self.rates.push(curve(meter, obis, points.into_iter().map(|bucket| signed(bucket, sign)).collect()));
         }
         self.read_energy(store, meter)?;
         let described = self.versions.windows(2).filter_map(|pair| change(&pair[0], &pair[1]));
         self.marks.extend(described);
         if with_others {
-            self.others = others(store, meter.id, &self.registers, span)?;
+            self.others = others(store, meter, &self.registers, span)?;
         }
         Ok(())
     }
@@ -210,31 +210,33 @@ fn signed(bucket: Bucket, sign: f64) -> Bucket {
     Bucket { min: -bucket.max, max: -bucket.min, mean: -bucket.mean, last: -bucket.last, ..bucket }
 }
 
-fn curve(obis: Obis, buckets: Vec<Bucket>) -> Curve {
-    let entry = registry::entry(obis);
-    let label = entry.map_or_else(|| obis.to_string(), |entry| entry.name.to_string());
-    Curve { obis, unit: entry.map_or(Unit::Unknown, |entry| entry.unit), points: Points { label, buckets } }
+fn curve(meter: &Meter, obis: Obis, buckets: Vec<Bucket>) -> Curve {
+    Curve { obis, unit: meter.unit(obis), points: Points { label: name_of(obis), buckets } }
 }
 
 /// The curves of the other registers, by unit.
-fn others(store: &Store, meter: MeterId, registers: &[Newest], span: Span) -> Result<Vec<Curve>, QueryError> {
+fn others(store: &Store, meter: &Meter, registers: &[Newest], span: Span) -> Result<Vec<Curve>, QueryError> {
     let mut by_unit: Vec<(Unit, Vec<Obis>)> = Vec::new();
     for newest in registers {
-        let Some(entry) = registry::entry(newest.obis).filter(|entry| entry.kind == Kind::Gauge) else { continue };
-        if registry::prominence(newest.obis) > PHASES {
+        let is_gauge = registry::entry(newest.obis).is_some_and(|entry| entry.kind == Kind::Gauge);
+        if !is_gauge || registry::prominence(newest.obis) > PHASES {
             continue;
         }
-        match by_unit.iter_mut().find(|(unit, _)| *unit == entry.unit) {
+        let unit = meter.unit(newest.obis);
+        match by_unit.iter_mut().find(|(known, _)| *known == unit) {
             Some((_, of_unit)) => of_unit.push(newest.obis),
-            None => by_unit.push((entry.unit, vec![newest.obis])),
+            None => by_unit.push((unit, vec![newest.obis])),
         }
     }
     let mut found = Vec::new();
     for (_, registers) in by_unit.into_iter().take(OTHERS_MAX) {
-        let series: Vec<Series> =
-            registers.iter().take(crate::admin::chart::LINES_MAX).map(|obis| Series { meter, obis: *obis }).collect();
+        let series: Vec<Series> = registers
+            .iter()
+            .take(crate::admin::chart::LINES_MAX)
+            .map(|obis| Series { meter: meter.id, obis: *obis })
+            .collect();
         let curves = store.curves(&series, span, OTHER_POINTS)?;
-        found.extend(series.iter().zip(curves).map(|(series, points)| curve(series.obis, points)));
+        found.extend(series.iter().zip(curves).map(|(series, points)| curve(meter, series.obis, points)));
     }
     Ok(found)
 }
@@ -265,7 +267,7 @@ fn bars(energies: &[Energy]) -> Vec<Bar> {
 
 /// The times at which a counter fell by more than a tenth.
 fn resets(curve: &[Bucket], counter: Obis) -> Vec<Marked> {
-    let name = registry::entry(counter).map_or_else(|| counter.to_string(), |entry| entry.name.to_string());
+    let name = name_of(counter);
     let falls = curve.windows(2).filter(|pair| pair[1].min < 0.9 * pair[0].last);
     falls.map(|pair| Marked { from: pair[1].start, until: pair[1].start, label: format!("{name} was reset") }).collect()
 }

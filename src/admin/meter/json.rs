@@ -39,7 +39,7 @@ pub(in crate::admin) fn json(views: &Views, id: MeterId) -> Option<MeterJson> {
             obis: newest.obis.to_string(),
             name: entry.map(|entry| entry.name.to_string()).unwrap_or_default(),
             value: newest.value,
-            unit: entry.map_or("", |entry| entry.unit.symbol()),
+            unit: meter.unit(newest.obis).symbol(),
             at: newest.at.to_string(),
         }
     };

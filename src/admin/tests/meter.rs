@@ -1,6 +1,8 @@
 //! The view of a meter without a store; with one, the service's own tests show it.
 
 use super::stage::{ENERGY, POWER, Stage};
+use crate::reading::registry::Unit;
+use crate::reading::{MeterId, Obis, Units};
 use crate::wire::meters::Description;
 use std::time::Duration;
 use uuid::Uuid;
@@ -70,8 +72,38 @@ fn a_value_without_a_published_unit_says_so() {
     stage.take(vec![stage.reading(7, Duration::ZERO, &[([8, 0, 1, 0, 0, 255], 412.5)])]);
     stage.power(8, 5.0);
     let page = |meter: u128| stage.get(&format!("/meter/{}", Uuid::from_u128(meter))).body;
-    for part in ["412.5 ?", "title=\"412.5, unit not published\"", "no unit is published for its register"] {
+    for part in [
+        "412.5 ?",
+        "title=\"412.5, unit not published\"",
+        "no unit is published for its register. State it with <code>[[unit]]</code>",
+    ] {
         assert!(page(7).contains(part), "{part} is missing:\n{}", page(7));
     }
     assert!(!page(8).contains("no unit is published"));
+}
+
+#[test]
+fn a_value_whose_unit_the_operator_states_is_shown_with_it_and_not_converted() {
+    const COLD_WATER: [u8; 6] = [8, 0, 1, 0, 0, 255];
+    let mut units = Units::default();
+    units.state(Obis(COLD_WATER), Some(MeterId::from(Uuid::from_u128(7))), Unit::Litre).unwrap();
+    let stage = Stage::with_units(units);
+    for meter in [7, 8] {
+        stage.take(vec![stage.reading(meter, Duration::ZERO, &[(COLD_WATER, 412_500.0)])]);
+    }
+    let get = |path: String| stage.get(&path).body;
+    let page = |meter: u128, ending: &str| get(format!("/meter/{}{ending}", Uuid::from_u128(meter)));
+    let stated = page(7, "");
+    assert!(stated.contains("title=\"412500 l\"") && !stated.contains("no unit is published"), "{stated}");
+    assert!(page(8, "").contains("no unit is published"));
+    for (meter, unit) in [(7, "l"), (8, "?")] {
+        let json: serde_json::Value = serde_json::from_str(&page(meter, ".json")).unwrap();
+        let register = &json["registers"][0];
+        assert_eq!((register["value"].as_f64(), register["unit"].as_str()), (Some(412_500.0), Some(unit)));
+        // In lists, too.
+        assert!(
+            get("/meters".to_owned())
+                .contains(&format!("title=\"412500{}", if meter == 7 { " l\"" } else { ", unit" }))
+        );
+    }
 }

@@ -9,7 +9,7 @@ use crate::ingest::{Entrance, Ingest, SourceOptions};
 use crate::journal::{Journal, Options};
 use crate::meters::{Meters, Points};
 use crate::query::Store;
-use crate::reading::{MeterId, QUARTER_HOUR_NS, UnixNanos};
+use crate::reading::{MeterId, QUARTER_HOUR_NS, Units, UnixNanos};
 use crate::wire::PayloadFormat::SmartMe;
 use crate::wire::SeenReading;
 use crate::wire::meters::Description;
@@ -48,6 +48,7 @@ pub(in crate::admin) fn views(status: impl Fn() -> Status + Send + Sync + 'stati
         status: Arc::new(status),
         ingest: Ingest::new(journal, None, clock.clone()),
         meters: Meters::open(directory.path(), Points::default(), clock.now()),
+        units: Units::default(),
         coverage: Coverage::open(directory.path(), 1 << 20),
         history: History::new(None, clock.clone()),
         is_logged_in: false,
@@ -84,6 +85,12 @@ impl Stage {
         let (views, directory) = views(super::status);
         let meters = Meters::open(directory.path(), points, views.clock.now());
         Self::of((Views { meters, ..views }, directory))
+    }
+
+    /// The same with these units.
+    pub(super) fn with_units(units: Units) -> Self {
+        let (views, directory) = views(super::status);
+        Self::of((Views { units, ..views }, directory))
     }
 
     fn of((views, directory): (Views, TempDir)) -> Self {

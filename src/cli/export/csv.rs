@@ -30,7 +30,7 @@ impl<Output: Write> Csv<Output> {
 }
 
 impl<Output: Write> Rows for Csv<Output> {
-    fn add(&mut self, Exported { sample, meter }: &Exported<'_>) -> io::Result<()> {
+    fn add(&mut self, Exported { sample, meter, unit }: &Exported<'_>) -> io::Result<()> {
         let [time, id, register, register_name, value, received, flags] = [
             sample.at.to_string(),
             sample.meter.to_string(),
@@ -43,7 +43,7 @@ impl<Output: Write> Rows for Csv<Output> {
         ];
         let [name, point, serial] =
             meter.map_or([""; 3], |meter| [&meter.name, &meter.point, &meter.serial].map(String::as_str));
-        let (unit, source) = (sample.unit(), &sample.source[..]);
+        let source = &sample.source[..];
         let fields =
             [&time, &id, name, point, serial, &register, &register_name, &value, unit, source, &received, &flags];
         write_row(&mut self.0, fields)

@@ -80,7 +80,7 @@ impl<Output: Write + Send> Rows for Parquet<Output> {
 }
 
 impl Group {
-    fn add(&mut self, Exported { sample, meter }: &Exported<'_>) {
+    fn add(&mut self, Exported { sample, meter, unit }: &Exported<'_>) {
         let [name, point, serial] =
             meter.map_or([""; 3], |meter| [&meter.name, &meter.point, &meter.serial].map(String::as_str));
         let (register, register_name) = (sample.obis.to_string(), sample.name());
@@ -90,7 +90,7 @@ impl Group {
             column.push(ByteArray::from(text));
         }
         self.values.push(sample.value);
-        for (column, text) in self.texts_after.iter_mut().zip([sample.unit(), &sample.source]) {
+        for (column, text) in self.texts_after.iter_mut().zip([*unit, &sample.source]) {
             column.push(ByteArray::from(text));
         }
         self.received.push(sample.received.0);

@@ -7,6 +7,7 @@ use std::io;
 pub(super) struct Exported<'a> {
     pub(super) sample: &'a StoredSample,
     pub(super) meter: Option<&'a MeterEntry>,
+    pub(super) unit: &'static str,
 }
 
 /// A format that is being written.

@@ -5,7 +5,8 @@ use crate::cli::Failure;
 use crate::cli::csv::write_row;
 use crate::cli::shown::amount;
 use crate::cli::table::{self, one_line, print, print_bytes, print_json};
-use crate::query::{MeterEntry, Place, name_of, unit_of};
+use crate::query::{MeterEntry, Place, name_of};
+use crate::reading::registry::Unit;
 use crate::reading::{MeterId, UnixNanos};
 use jiff::Timestamp;
 use serde_json::json;
@@ -31,6 +32,20 @@ impl Question {
         }
     }
 
+    /// The unit of a row: unknown if the meters of a metering point differ in it.
+    fn unit(&self, row: &Row) -> &'static str {
+        let of = |meter| self.units.of(meter, row.obis);
+        let unit = match row.value {
+            Value::Sample { meter, .. } => of(meter),
+            Value::Energy { .. } | Value::Mean { .. } => {
+                let mut units = self.found.meters.iter().map(|entry| of(entry.meter));
+                let first = units.next().unwrap_or(Unit::Unknown);
+                if units.all(|unit| unit == first) { first } else { Unit::Unknown }
+            }
+        };
+        unit.symbol()
+    }
+
     fn meter_name(&self, id: MeterId) -> String {
         let meter = self.found.meters.iter().find(|entry| entry.meter == id);
         meter.map_or_else(|| id.to_string(), MeterEntry::shown_name)
@@ -52,8 +67,8 @@ pub(super) fn table(question: &Question, rows: &[Row]) -> Result<(), Failure> {
     } else {
         &["register", "start", "end", "value", "state"]
     });
-    for Row { obis, start, value } in rows {
-        let (register, unit, start) = (name_of(*obis), unit_of(*obis), question.local(*start));
+    for row @ Row { obis, start, value } in rows {
+        let (register, unit, start) = (name_of(*obis), question.unit(row), question.local(*start));
         shown.add_row(match value {
             Value::Sample { meter, value, flags } => {
                 [register, start, amount(*value, unit), flags.clone(), one_line(&question.meter_name(*meter))]
@@ -79,8 +94,8 @@ pub(super) fn csv(question: &Question, rows: &[Row]) -> Result<(), Failure> {
         &["register", "register_name", "start", "end", "value", "unit", "min", "max", "count", "state"]
     };
     write_row(&mut text, head.iter().copied())?;
-    for Row { obis, start, value } in rows {
-        let (code, name, unit, start) = (obis.to_string(), name_of(*obis), unit_of(*obis), question.local(*start));
+    for row @ Row { obis, start, value } in rows {
+        let (code, name, unit, start) = (obis.to_string(), name_of(*obis), question.unit(row), question.local(*start));
         match value {
             Value::Sample { meter, value, flags } => {
                 let (meter, value) = (meter.to_string(), value.to_string());
@@ -102,11 +117,11 @@ pub(super) fn csv(question: &Question, rows: &[Row]) -> Result<(), Failure> {
 
 /// JSON with full precision.
 pub(super) fn json(question: &Question, rows: &[Row]) -> Result<(), Failure> {
-    let row = |Row { obis, start, value }: &Row| {
+    let row = |row @ Row { obis, start, value }: &Row| {
         let mut object = json!({
             "register": obis.to_string(),
             "name": name_of(*obis),
-            "unit": unit_of(*obis),
+            "unit": question.unit(row),
             "start": question.local(*start),
         });
         let more = match value {

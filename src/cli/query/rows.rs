@@ -4,7 +4,7 @@ use crate::cli::Failure;
 use crate::query::select::Found;
 use crate::query::{Filter, Span, Step, Store, StoredSample, intervals};
 use crate::reading::registry::is_counter;
-use crate::reading::{MeterId, Obis, UnixNanos};
+use crate::reading::{MeterId, Obis, Units, UnixNanos};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,6 +21,7 @@ pub(super) struct Question {
     pub(super) span: Span,
     pub(super) step: Option<Step>,
     pub(super) zone: TimeZone,
+    pub(super) units: Units,
 }
 
 /// A row.

@@ -1,6 +1,6 @@
-//! The unit and the kind of a register's values.
+//! The unit and the kind of a register's values. Decoders use the base units alone.
 
-/// The base units.
+/// The base units, and units that an operator may state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
     /// Active energy.
@@ -37,6 +37,16 @@ pub enum Unit {
     Second,
     /// Memory.
     Byte,
+    /// Active energy, where an operator states it.
+    KilowattHour,
+    /// The same.
+    MegawattHour,
+    /// The same.
+    Megajoule,
+    /// The same.
+    Gigajoule,
+    /// Volume, where an operator states it.
+    Litre,
     /// Counts, ratios, states.
     One,
     /// Not documented by the vendor.
@@ -64,6 +74,11 @@ impl Unit {
             Self::Metre => "m",
             Self::Second => "s",
             Self::Byte => "B",
+            Self::KilowattHour => "kWh",
+            Self::MegawattHour => "MWh",
+            Self::Megajoule => "MJ",
+            Self::Gigajoule => "GJ",
+            Self::Litre => "l",
             Self::One => "",
             Self::Unknown => "?",
         }

@@ -20,10 +20,13 @@ const QUARTER: i64 = 900 * SECOND;
 const DAY: i64 = 96 * QUARTER;
 const NAMED: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
 const UNNAMED: Uuid = Uuid::from_u128(0x1f0c_5f0e_5d0f_4f6e_8a55_3c9c_5d6b_7a22);
+const WATER: Uuid = Uuid::from_u128(0x3c9c_5d6b_0c58_4a0e_9d1b_0b7a_3f5f_6f12);
 /// A formula, a quote, a comma and a line break.
 const NAME: &str = "=1+1 \"Wärme\", 'Keller'\nlinks";
 const IMPORT: [u8; 6] = [1, 0, 1, 8, 0, 255];
 const POWER: [u8; 6] = [1, 0, 1, 7, 0, 255];
+/// Its unit is not published; the configuration states it.
+const COLD_WATER: [u8; 6] = [8, 0, 1, 0, 0, 255];
 
 /// The counter and the power at a quarter-hour of the day.
 fn posted(number: i64) -> (f64, f64) {
@@ -42,7 +45,12 @@ fn bodies(start: i64) -> Vec<Body> {
         let values = vec![(IMPORT, counter), (POWER, power)];
         Reading { meter: *meter.as_bytes(), time_ns: start + number * QUARTER, values }
     };
-    (0..=96).map(|number| Body::new(0, vec![reading(NAMED, number), reading(UNNAMED, number)])).collect()
+    let water = |number: i64| {
+        let values = vec![(COLD_WATER, posted(number).0)];
+        Reading { meter: *WATER.as_bytes(), time_ns: start + number * QUARTER, values }
+    };
+    let of = |number| Body::new(0, vec![reading(NAMED, number), reading(UNNAMED, number), water(number)]);
+    (0..=96).map(of).collect()
 }
 
 /// A service with the data of a day in SQLite and QuestDB, and a meter with a name.
@@ -53,7 +61,7 @@ fn filled(table: &str, cloud: &Cloud) -> Service {
     let key = service.secret_file("api-key", KEY);
     service.append_configuration(&format!(
         "[[smart_me]]\naccount = \"by-rest\"\napi_key_file = {key:?}\nurl = \"{}\"\npoll_every = \"1s\"\n\
-         requests_per_minute = 6000\n",
+         requests_per_minute = 6000\n[[unit]]\nregister = \"8-0:1.0.0\"\nunit = \"l\"\nmeters = [\"{WATER}\"]\n",
         cloud.url()
     ));
     service.start_again();
@@ -105,13 +113,14 @@ fn day(at: i64) -> String {
 /// Meter, time, register, value.
 type Exported = BTreeMap<(String, String, String), f64>;
 
-/// Everything that was posted, of these meters.
-fn expected(meters: &[Uuid]) -> Exported {
+/// Everything that was posted.
+fn expected() -> Exported {
     let mut samples = Exported::new();
     for number in 0..=96 {
         let at = jiff::Timestamp::from_nanosecond((yesterday() + number * QUARTER).into()).unwrap().to_string();
         let (counter, power) = posted(number);
-        for meter in meters {
+        samples.insert((WATER.to_string(), at.clone(), "8-0:1.0.0*255".to_owned()), counter);
+        for meter in [NAMED, UNNAMED] {
             for (register, value) in [("1-0:1.8.0*255", counter), ("1-0:1.7.0*255", power)] {
                 samples.insert((meter.to_string(), at.clone(), register.to_owned()), value);
             }
@@ -139,7 +148,9 @@ fn queries_of_both_stores_have_the_numbers_of_what_was_posted() {
             (&named["name"], &named["serial"], &named["source"]),
             (&NAME.into(), &"4711".into(), &"by-rest".into())
         );
-        assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+        assert_eq!(listed.as_array().unwrap().len(), 3, "{listed}");
+        let water = listed.as_array().unwrap().iter().find(|meter| meter["meter"] == WATER.to_string()).unwrap();
+        assert_eq!(water["registers"][0]["unit"], "l");
         let table = service.text_of(&["meters", "4711"]);
         assert!(
             table.contains("4711") && table.contains("by-rest") && !table.contains(&UNNAMED.to_string()),
@@ -174,6 +185,10 @@ fn queries_of_both_stores_have_the_numbers_of_what_was_posted() {
         let raw = service.text_of(&[&["query", "4711", "-r", "1.8.0", "--step", "raw", "--csv"][..], &span].concat());
         let raw = csv(&raw);
         assert_eq!((raw.len(), &raw[1][4][..], &raw[2][4][..]), (97, "1000.25", "1001.25"));
+        let water = ["query", &WATER.to_string(), "--step", "day", "--json"];
+        let water = json(&service, &[&water[..], &span].concat());
+        let row = &water["rows"][0];
+        assert_eq!((&row["unit"], row["value"].as_f64()), (&"l".into(), Some(posted(96).0 - posted(0).0)));
         answers.push((hours, day, power, raw));
         let shown = service.text_of(&[&["query", "4711", "--step", "day"][..], &span].concat());
         assert!(shown.contains("9.216 kWh") && shown.contains("measured"), "{shown}");
@@ -200,9 +215,11 @@ fn an_export_has_exactly_what_was_posted_in_csv_and_in_parquet_from_both_stores(
             .iter()
             .map(|row| ((row[1].clone(), row[0].clone(), row[5].clone()), row[7].parse().unwrap()))
             .collect();
-        assert_eq!((found.len(), &found), (rows.len() - 1, &expected(&[NAMED, UNNAMED])));
+        assert_eq!((found.len(), &found), (rows.len() - 1, &expected()));
         for row in &rows[1..] {
             assert_eq!(row[2], if row[1] == NAMED.to_string() { NAME } else { "" });
+            let unit = [("8-0:1.0.0*255", "l"), ("1-0:1.8.0*255", "Wh"), ("1-0:1.7.0*255", "W")];
+            assert!(unit.contains(&(&row[5], &row[8])), "{row:?}");
             assert_eq!(row[9], "acme");
         }
         let file = directory.path().join(format!("{store}.csv"));
@@ -219,7 +236,7 @@ fn an_export_has_exactly_what_was_posted_in_csv_and_in_parquet_from_both_stores(
         {
             let file = directory.path().join(format!("{store}.parquet"));
             service.text_of(&[&["export", "--output", file.to_str().unwrap()][..], &span].concat());
-            assert_eq!(of_parquet(&file), expected(&[NAMED, UNNAMED]));
+            assert_eq!(of_parquet(&file), expected());
         }
     }
     let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

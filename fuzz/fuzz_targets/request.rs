@@ -1,0 +1,5 @@
+//! Runs `src/request.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| meterline_fuzz::request::check(bytes));
