@@ -30,7 +30,7 @@ use world::{Run, World};
 const BOOK: &str = "load-tests/chaos-seeds.csv";
 
 /// The seeds of --brief.
-const BRIEF: [(Block, u64); 4] = [(Block::Kill, 1), (Block::Disk, 2), (Block::Servers, 1), (Block::Clock, 1)];
+const BRIEF: [(Block, u64); 4] = [(Block::Kill, 1), (Block::Disk, 2), (Block::Servers, 3), (Block::Clock, 7)];
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {

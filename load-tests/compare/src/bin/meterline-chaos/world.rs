@@ -71,13 +71,13 @@ pub(crate) struct Run {
     pub(crate) faults: Vec<Fault>,
     /// Switches of a test build.
     pub(crate) switches: String,
-    /// Whether QuestDB keeps a row as often as it is sent, as a table that is broken on purpose.
-    pub(crate) without_keys: bool,
+    /// Whether some rows of QuestDB are there twice in the end, as a table that is broken on purpose.
+    pub(crate) doubles_rows: bool,
 }
 
 impl Run {
     pub(crate) fn of(block: Block, seed: u64) -> Self {
-        Self { block, seed, faults: plan::faults(block, seed), switches: String::new(), without_keys: false }
+        Self { block, seed, faults: plan::faults(block, seed), switches: String::new(), doubles_rows: false }
     }
 }
 
@@ -116,9 +116,6 @@ impl World {
         let meterline = if needs_switches { &self.test_build } else { &self.meterline }.clone();
         let mut service = Service::new(self.setup(run, &meterline, directory.clone(), name.clone(), &clock_file))?;
         self.stores.migrate(&meterline, &service.configuration())?;
-        if run.without_keys {
-            self.stores.execute(&format!("ALTER TABLE \"{name}\" DEDUP DISABLE"))?;
-        }
         set_clock(&clock_file, 0)?;
         service.start_well()?;
         let load = Load::start(service.webhook(), matches!(run.block, Block::Kill | Block::Disk))?;
@@ -135,11 +132,15 @@ impl World {
         let Scene { mut service, tried, .. } = scene;
         let (lanes, not_accepted) = load.stop()?;
         ended?;
-        if run.block == Block::Clock || run.without_keys {
+        if run.block == Block::Clock {
             service.wait_until_delivered()?;
             service.replay()?;
         }
         service.wait_until_delivered()?;
+        if run.doubles_rows {
+            self.stores.execute(&format!("ALTER TABLE \"{name}\" DEDUP DISABLE"))?;
+            self.stores.execute(&format!("INSERT INTO \"{name}\" SELECT * FROM \"{name}\" LIMIT 8"))?;
+        }
         let found = [
             check::questdb(&self.stores, &name, &lanes)?,
             check::kafka(&self.stores, &name, &lanes)?,
