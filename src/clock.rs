@@ -32,6 +32,10 @@ impl Clock {
             Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
             Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
         };
+        #[cfg(feature = "test-faults")]
+        let nanos = nanos.saturating_add(
+            crate::faults::number_in_file("clock-ahead-file").unwrap_or(0).saturating_mul(1_000_000_000),
+        );
         UnixNanos(nanos).saturating_add(self.offset_ns.load(Ordering::Relaxed))
     }
 

@@ -17,8 +17,16 @@ pub fn is_on(name: &str) -> bool {
 
 /// The number after `name=`, if it is set.
 pub fn number(name: &str) -> Option<i64> {
-    let mut values = names().split(',').filter_map(|known| known.strip_prefix(name)?.strip_prefix('='));
-    values.next()?.parse().ok()
+    text(name)?.parse().ok()
+}
+
+/// The number that the file after `name=` has now, if it is set.
+pub fn number_in_file(name: &str) -> Option<i64> {
+    std::fs::read_to_string(text(name)?).ok()?.trim().parse().ok()
+}
+
+fn text(name: &str) -> Option<&'static str> {
+    names().split(',').find_map(|known| known.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Panics in a sink's encoder at the value that the switch names.

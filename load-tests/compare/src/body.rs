@@ -94,6 +94,29 @@ pub fn values(index: u32, time: Ticks) -> Vec<([u8; 6], f64)> {
     OBIS.iter().enumerate().map(|(register, &obis)| (obis, value(index, time, register))).collect()
 }
 
+/// The register's code as stores show it.
+#[must_use]
+pub fn register_text(register: usize) -> String {
+    let [a, b, c, d, e, f] = OBIS[register];
+    format!("{a}-{b}:{c}.{d}.{e}*{f}")
+}
+
+/// The register of a code; `None` if no value of the fleet has it.
+#[must_use]
+pub fn register_of(text: &str) -> Option<usize> {
+    (0..VALUES).find(|&register| register_text(register) == text)
+}
+
+/// A field of `bytes` bytes that no message has; a decoder skips it.
+#[must_use]
+pub fn padding(bytes: usize) -> Vec<u8> {
+    const FIELD_1000_OF_BYTES: [u8; 2] = [0xc2, 0x3e];
+    let mut field = FIELD_1000_OF_BYTES.to_vec();
+    prost::encoding::encode_varint(bytes as u64, &mut field);
+    field.resize(field.len() + bytes, 0);
+    field
+}
+
 /// Bits without a pattern (splitmix64).
 fn mixed(seed: u64) -> u64 {
     let mut bits = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,6 +1,6 @@
 //! The meters, in lanes: the meters of a lane share their bodies.
 
-use crate::body::{Template, Ticks, VALUES};
+use crate::body::{READING_BYTES, Template, Ticks, VALUES};
 
 /// Sizes of the bodies of a mixed fleet, in turn: mostly single meters, some gateways.
 const MIXED: [u16; 10] = [1, 1, 1, 5, 1, 1, 20, 1, 1, 50];
@@ -16,6 +16,8 @@ pub struct Lane {
     pub accepted: Vec<Ticks>,
     /// Times of the bodies without an answer: a store may have them.
     pub unanswered: Vec<Ticks>,
+    /// Bytes behind the readings of each body.
+    pub padding: Vec<u8>,
     latest: Ticks,
 }
 
@@ -31,10 +33,17 @@ impl Lane {
         u64::from(self.meters) * VALUES as u64
     }
 
+    /// Bytes of a body.
+    #[must_use]
+    pub fn body_bytes(&self) -> usize {
+        usize::from(self.meters) * READING_BYTES + self.padding.len()
+    }
+
     /// Appends a body of the present time.
     pub fn body(&mut self, template: &Template, out: &mut Vec<u8>) -> Ticks {
         self.latest = Ticks::now_after(self.latest);
         template.append(self.indexes(), self.latest, out);
+        out.extend_from_slice(&self.padding);
         self.latest
     }
 }
@@ -59,8 +68,8 @@ pub fn lanes(meters: u32, sizes: Sizes) -> Vec<Lane> {
             Sizes::Mixed => MIXED[lanes.len() % MIXED.len()],
         };
         let size = size.min(u16::try_from(meters - first).unwrap_or(u16::MAX));
-        let (accepted, unanswered, latest) = (Vec::new(), Vec::new(), Ticks::default());
-        lanes.push(Lane { first, meters: size, accepted, unanswered, latest });
+        let (accepted, unanswered, padding, latest) = (Vec::new(), Vec::new(), Vec::new(), Ticks::default());
+        lanes.push(Lane { first, meters: size, accepted, unanswered, padding, latest });
         first += u32::from(size);
     }
     lanes

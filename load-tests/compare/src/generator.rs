@@ -3,7 +3,7 @@
 //! In an open loop a thread of its own lets a body go at each intended time; the first free connection takes it.
 //! So a late answer delays the bodies behind it, and their latency counts from the intended time nevertheless.
 
-use crate::body::{READING_BYTES, Template};
+use crate::body::{Template, Ticks};
 use crate::clock;
 use crate::fleet::Lane;
 use crate::schedule::{Due, Pace};
@@ -137,6 +137,9 @@ impl Shared {
                 let is_over = self.start.get().elapsed() >= *end || self.posted.get() >= *samples_max;
                 (!is_over).then(|| (turn % self.lanes.borrow().len().max(1), None))
             }
+            Pace::Until { control, .. } => {
+                (!control.is_over()).then(|| (turn % self.lanes.borrow().len().max(1), None))
+            }
             Pace::Open(all) => {
                 self.due.acquire().await.ok()?.forget();
                 let last = all.last()?.at;
@@ -155,6 +158,12 @@ async fn connection(shared: Rc<Shared>, own: usize, mut wire: Wire) {
     let mut turn = own;
     while let Some((lane, intended)) = shared.next(turn).await {
         turn += shared.connections;
+        // A body that was never sent is in no store, and is not unanswered.
+        if let Err(error) = wire.open().await {
+            shared.tally.borrow_mut().failed(&error);
+            tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+            continue;
+        }
         let sent = clock::now();
         let begun = shared.begin(lane, &mut wire);
         let Ok((time, samples)) = begun else { return };
@@ -166,7 +175,7 @@ async fn connection(shared: Rc<Shared>, own: usize, mut wire: Wire) {
                 let latency = intended.unwrap_or(sent).elapsed();
                 shared.tally.borrow_mut().answered(status, latency, samples);
                 if status == 200 {
-                    shared.lanes.borrow_mut()[lane].accepted.push(time);
+                    shared.accepted(lane, time);
                 }
             }
             Err(error) => {
@@ -176,16 +185,25 @@ async fn connection(shared: Rc<Shared>, own: usize, mut wire: Wire) {
         }
         if !is_answered {
             tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+        } else if let Pace::Until { pause, .. } = &shared.pace {
+            tokio::time::sleep(*pause).await;
         }
     }
 }
 
 impl Shared {
+    fn accepted(&self, lane: usize, time: Ticks) {
+        self.lanes.borrow_mut()[lane].accepted.push(time);
+        if let Pace::Until { control, .. } = &self.pace {
+            control.note_accepted();
+        }
+    }
+
     /// Puts a body of the lane into the connection's request. Returns its time and its number of samples.
-    fn begin(&self, lane: usize, wire: &mut Wire) -> io::Result<(crate::body::Ticks, u64)> {
+    fn begin(&self, lane: usize, wire: &mut Wire) -> io::Result<(Ticks, u64)> {
         let mut lanes = self.lanes.borrow_mut();
         let lane = &mut lanes[lane];
-        let time = lane.body(&self.template, wire.begin(usize::from(lane.meters) * READING_BYTES)?);
+        let time = lane.body(&self.template, wire.begin(lane.body_bytes())?);
         self.posted.set(self.posted.get() + lane.samples());
         Ok((time, lane.samples()))
     }

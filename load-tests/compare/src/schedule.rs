@@ -1,5 +1,7 @@
 //! When which lane posts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A body to post at a time since the start.
@@ -22,8 +24,46 @@ pub enum Pace {
         /// Until this number of samples was posted.
         samples_max: u64,
     },
+    /// Every connection posts its next body a moment after the last one was answered, lanes in turn, until it is
+    /// stopped. Latencies count from the sending.
+    Until {
+        /// Ends it, and has the number of accepted bodies.
+        control: Arc<Control>,
+        /// The moment.
+        pause: Duration,
+    },
     /// Bodies are due at these times, whether earlier ones were answered or not. Latencies count from then.
     Open(Vec<Due>),
+}
+
+/// A load that runs while another thread does something else.
+#[derive(Debug, Default)]
+pub struct Control {
+    is_over: AtomicBool,
+    accepted: AtomicU64,
+}
+
+impl Control {
+    /// Ends the load.
+    pub fn stop(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Bodies answered with 200 until now.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Bodies at a steady rate; lanes at random.

@@ -300,7 +300,13 @@ impl Sink for Kafka {
         let mut wanted = delivery.readings().filter(|reading| reading.meter != MeterId::CANARY);
         let sent = wanted.try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
-            encoder.parts(&reading, |value| self.send(Target::Readings, key, value, received, ticket))?;
+            encoder.parts(&reading, |value| {
+                let mut send = |key: &str, value: &[u8]| self.send(Target::Readings, key, value, received, ticket);
+                #[cfg(feature = "test-faults")]
+                return super::broken::send(delivery.record.sequence, key, value, &mut send);
+                #[cfg(not(feature = "test-faults"))]
+                send(key, value)
+            })?;
             Ok(readings + 1)
         });
         self.encoder = encoder;

@@ -1,6 +1,6 @@
 //! The machine and the versions, for the head of the tables.
 
-use crate::servers::root;
+use meterline_compare::servers::root;
 use std::fs;
 use std::process::Command;
 

@@ -1,27 +1,24 @@
 //! Measures meterline and the services to compare it with, on real servers, and writes the tables. See `--help`.
 //!
-//! The modules: `options` the command line, `load` the scenarios, `program`, `servers` and `children` the processes, `measure`
-//! one measurement, `check` the stores against the answers, `instructions`, `machine` and `table` the result.
+//! The modules: `options` the command line, `load` the scenarios, `program` the processes, `measure`
+//! one measurement, `instructions`, `machine` and `table` the result.
 
-mod check;
-mod children;
 mod instructions;
 mod load;
 mod machine;
 mod measure;
 mod options;
 mod program;
-mod servers;
 mod table;
 
 use clap::{Parser as _, ValueEnum as _};
 use load::Load;
 use measure::{Bench, Cell};
-use meterline_compare::clock;
+use meterline_compare::servers::{self, Stores};
+use meterline_compare::{children, clock};
 use options::{Options, Scenario};
 use program::Program;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use servers::Stores;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -74,7 +71,7 @@ fn measure_all(
     begun: Instant,
 ) -> Result<Vec<Cell>, String> {
     let needs_stores = loads.iter().any(|load| load.has_stores);
-    let stores = if needs_stores { Some(Stores::start(directory)?) } else { None };
+    let stores = if needs_stores { Some(Stores::start(directory, None)?) } else { None };
     let meterline = program::path_of_meterline(options.meterline.as_ref())?;
     let bench = Bench { directory, stores: stores.as_ref(), meterline: &meterline };
     let is_chosen = |load: &Load, program: &Program| {

@@ -1,15 +1,15 @@
 //! One measurement: a program, a load, the stores.
 
-use crate::check::{self, Found};
 use crate::instructions::Instructions;
 use crate::load::Load;
 use crate::options::Scenario;
-use crate::program::{Program, Running};
-use crate::servers::Stores;
+use crate::program::{self, Program, Running};
+use meterline_compare::check::{self, Found};
 use meterline_compare::clock;
 use meterline_compare::fleet::{self, Lane};
 use meterline_compare::generator::{self, Target};
 use meterline_compare::schedule::{self, Pace};
+use meterline_compare::servers::Stores;
 use meterline_compare::tally::Tally;
 use std::fs;
 use std::path::Path;
@@ -72,7 +72,7 @@ impl Bench<'_> {
         let name = format!("compare{number}");
         let stores = self.stores.filter(|_| load.has_stores && program.stores());
         if let Some(stores) = stores {
-            stores.migrate(self.meterline, &directory, &name)?;
+            program::migrate(self.meterline, &directory, stores, &name)?;
         }
         let running = program.start(&directory, stores, &name)?;
         let mut lanes = fleet::lanes(load.meters, load.sizes);

@@ -1,12 +1,13 @@
 //! The measured programs: how each starts, and what the kernel says about its process.
 
-use crate::children::Process;
-use crate::servers::Stores;
+use meterline_compare::children::Process;
 use meterline_compare::clock;
+use meterline_compare::ports;
+use meterline_compare::servers::Stores;
 use meterline_load::http;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -99,7 +100,7 @@ impl Program {
         name: &str,
         is_plain: bool,
     ) -> Result<Running, String> {
-        let (webhook, admin) = (free_port()?, free_port()?);
+        let (webhook, admin) = (ports::free()?, ports::free()?);
         let file = directory.join("meterline.toml");
         let compression = if is_plain { "compression = \"none\"\n" } else { "" };
         let text = configuration(directory, webhook, admin, stores, name) + compression;
@@ -123,8 +124,17 @@ fn beside(name: &str) -> Result<PathBuf, String> {
     Ok(here.with_file_name(name))
 }
 
+/// Makes the table and the topic of this name, as meterline has them.
+pub(crate) fn migrate(meterline: &Path, directory: &Path, stores: &Stores, name: &str) -> Result<(), String> {
+    fs::create_dir_all(directory).map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
+    let file = directory.join("migrate.toml");
+    let text = configuration(directory, ports::free()?, ports::free()?, Some(stores), name);
+    fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    stores.migrate(meterline, &file)
+}
+
 /// The configuration of meterline; compression can follow.
-pub(crate) fn configuration(directory: &Path, webhook: u16, admin: u16, stores: Option<&Stores>, name: &str) -> String {
+fn configuration(directory: &Path, webhook: u16, admin: u16, stores: Option<&Stores>, name: &str) -> String {
     let data = directory.join("data");
     let url = stores.map_or_else(|| format!("http://{AWAY}"), |stores| stores.questdb.clone());
     let brokers = stores.map_or(AWAY, |stores| &stores.kafka);
@@ -140,12 +150,6 @@ pub(crate) fn configuration(directory: &Path, webhook: u16, admin: u16, stores: 
 
 fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
-}
-
-/// A port without a listener.
-pub(crate) fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    listener.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }
 
 /// A program that runs.

@@ -2,6 +2,7 @@
 
 use crate::measure::Cell;
 use crate::options::Scenario;
+use meterline_compare::check::Found;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::fs;
@@ -122,12 +123,12 @@ fn stores(group: &[&Cell]) -> String {
     } else if found.iter().all(|store| store.is_exact()) {
         text.push_str("exact");
     } else {
-        let (lost, extra) = (found.iter().map(|it| it.lost).sum::<u64>(), found.iter().map(|it| it.extra).sum::<u64>());
-        write!(text, "**{lost} samples lost, {extra} extra**").ok();
+        let sum = |of: fn(&Found) -> u64| found.iter().map(of).sum::<u64>();
+        write!(text, "**{} samples lost, {} invented**", sum(|it| it.lost), sum(|it| it.invented)).ok();
     }
-    let repeated: u64 = found.iter().map(|store| store.repeated).sum();
-    if repeated > 0 {
-        write!(text, ", {repeated} repeated").ok();
+    let duplicated: u64 = found.iter().map(|store| store.duplicated).sum();
+    if duplicated > 0 {
+        write!(text, ", {duplicated} duplicated").ok();
     }
     text
 }
@@ -163,7 +164,7 @@ pub(crate) fn json(head: &[String], cells: &[Cell]) -> String {
 fn of_cell(cell: &Cell) -> serde_json::Value {
     let tally = &cell.tally;
     let found = cell.found.map(|found| {
-        found.map(|it| json!({ "samples": it.samples, "lost": it.lost, "extra": it.extra, "repeated": it.repeated }))
+        found.map(|it| json!({ "samples": it.samples, "lost": it.lost, "invented": it.invented, "duplicated": it.duplicated }))
     });
     let percentiles = [50.0, 90.0, 99.0, 99.9, 100.0];
     let latencies = percentiles.map(|percent| json!({ "percent": percent, "ms": tally.percentile_ms(percent) }));
@@ -205,7 +206,6 @@ pub(crate) fn progress(cell: &Cell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Found;
     use meterline_compare::tally::Tally;
     use std::time::Duration;
 
@@ -233,10 +233,10 @@ mod tests {
         let text = markdown(&[], &cells);
         assert!(text.contains("| W1 | meterline | 3.00 [2.50–9.00] | 3.00 times |"), "{text}");
         assert!(text.contains("| W1 | null | 1.00 | 1.00 times |"), "{text}");
-        let lost = Found { samples: 8, lost: 16, extra: 0, repeated: 8 };
+        let lost = Found { samples: 8, lost: 16, duplicated: 8, ..Found::default() };
         cells[1].found = Some([lost, Found::default()]);
         let text = markdown(&[], &cells);
-        assert!(text.contains("**16 samples lost, 0 extra**, 8 repeated |"), "{text}");
+        assert!(text.contains("**16 samples lost, 0 invented**, 8 duplicated |"), "{text}");
     }
 
     #[test]

@@ -16,13 +16,30 @@ fn running() -> MutexGuard<'static, Vec<Pid>> {
 
 /// A process; it is killed at the end.
 #[derive(Debug)]
-pub(crate) struct Process(pub(crate) Child);
+pub struct Process(pub Child);
 
 impl Process {
-    pub(crate) fn spawn(command: &mut Command) -> Result<Self, String> {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If there is no such program.
+    pub fn spawn(command: &mut Command) -> Result<Self, String> {
         let child = command.spawn().map_err(|error| format!("{command:?} does not start: {error}"))?;
         running().push(Pid::from_child(&child));
         Ok(Self(child))
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn signal(&self, signal: Signal) -> Result<(), String> {
+        kill_process(Pid::from_child(&self.0), signal).map_err(|error| format!("a signal cannot be sent: {error}"))
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
     }
 }
 
@@ -37,7 +54,10 @@ impl Drop for Process {
 }
 
 /// From now on a signal kills the processes, and then this one.
-pub(crate) fn end_with_signals() -> Result<(), String> {
+///
+/// # Errors
+/// If signals cannot be handled.
+pub fn end_with_signals() -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|it| it.to_string())?;
     let mut signals = {
         let _inside = runtime.enter();
