@@ -48,10 +48,10 @@ fn nodes_and_brokers_that_die_or_restart_under_load_lose_nothing_and_invent_noth
     wait_for_more(&cluster, name);
     nodes[0].start_again();
     cluster.start_again(0);
-    for index in 0..nodes.len() {
-        assert!(nodes[index].stop().success());
+    for node in &mut nodes {
+        assert!(node.stop().success());
         wait_for_more(&cluster, name);
-        nodes[index].start_again();
+        node.start_again();
     }
 
     let mut sent = Sent::default();
