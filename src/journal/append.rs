@@ -53,6 +53,18 @@ impl Waiters {
         }
     }
 
+    /// Breaks the first promise on purpose at the record that a switch names, so that the check of the stores can be checked.
+    #[cfg(feature = "test-faults")]
+    pub(super) fn answer_early_and_die(&self, next: Sequence) {
+        let at = crate::faults::number("answers-early-at").and_then(|at| u64::try_from(at).ok());
+        if at.is_some_and(|at| next.0 >= at) {
+            self.resolve(Ok(next));
+            self.wake_rest();
+            std::thread::park_timeout(std::time::Duration::from_millis(200));
+            std::process::abort();
+        }
+    }
+
     /// Whether the woken task has not woken the others yet.
     pub(super) fn has_rest(&self) -> bool {
         self.has_rest.load(Ordering::Acquire)

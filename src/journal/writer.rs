@@ -148,7 +148,7 @@ impl Writer {
             std::thread::park();
         }
         #[cfg(feature = "test-faults")]
-        self.answer_early_and_die(group);
+        group.waiters().answer_early_and_die(self.next);
         let mut failed_writes = 0;
         let outcome = self.refuse_if_moved().and_then(|()| self.commit(group, &mut failed_writes));
         let outcome = outcome.and_then(|first| self.check_place_if_due().map(|()| first));
@@ -160,18 +160,6 @@ impl Writer {
             ok: outcome.is_ok(),
         });
         group.waiters().resolve(outcome);
-    }
-
-    /// Breaks the first promise on purpose at the record that a switch names, so that the check of the stores can be checked.
-    #[cfg(feature = "test-faults")]
-    fn answer_early_and_die(&self, group: &GroupBuffer) {
-        let at = crate::faults::number("answers-early-at").and_then(|at| u64::try_from(at).ok());
-        if at.is_some_and(|at| self.next.0 >= at) {
-            group.waiters().resolve(Ok(self.next));
-            group.waiters().wake_rest();
-            std::thread::park_timeout(Duration::from_millis(200));
-            std::process::abort();
-        }
     }
 
     /// Checks the place again after it was found moved.

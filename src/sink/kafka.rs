@@ -32,7 +32,6 @@ mod acked_offsets;
 mod acked_partitions;
 mod admin;
 mod advertised;
-#[cfg(feature = "test-faults")]
 mod broken;
 mod check;
 mod client_log;

@@ -1,23 +1,35 @@
 //! A sink that is broken on purpose in test builds, so that the check of the stores can be checked. At the record that a
-//! switch names it sends nothing, another value, or the reading behind later ones.
+//! switch names it sends nothing, another value, or the reading behind later ones. A release sends each value as it is.
 
 use crate::deliver::SinkError;
-use crate::faults::number;
 use crate::journal::Sequence;
-use parking_lot::Mutex;
+
+#[cfg(not(feature = "test-faults"))]
+pub(super) fn send(
+    _: Sequence,
+    key: &str,
+    value: &[u8],
+    send: &mut impl FnMut(&str, &[u8]) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
+    send(key, value)
+}
 
 /// Records until a reading that was held back is sent.
+#[cfg(feature = "test-faults")]
 const HELD_FOR: i64 = 40;
 
-static HELD: Mutex<Vec<(String, Vec<u8>)>> = Mutex::new(Vec::new());
+#[cfg(feature = "test-faults")]
+static HELD: parking_lot::Mutex<Vec<(String, Vec<u8>)>> = parking_lot::Mutex::new(Vec::new());
 
 /// Sends a reading of a record as the switches say.
+#[cfg(feature = "test-faults")]
 pub(super) fn send(
     sequence: Sequence,
     key: &str,
     value: &[u8],
-    send: &mut dyn FnMut(&str, &[u8]) -> Result<(), SinkError>,
+    send: &mut impl FnMut(&str, &[u8]) -> Result<(), SinkError>,
 ) -> Result<(), SinkError> {
+    use crate::faults::number;
     let at = i64::try_from(sequence.0).unwrap_or(i64::MAX);
     if number("kafka-drops-at") == Some(at) {
         return Ok(());

@@ -1,6 +1,5 @@
 //! The sink itself: its implementation of [`Sink`].
 
-use super::advertised;
 use super::config::Config;
 use super::confirmed::ConfirmedStates;
 use super::connection::{self, Connection};
@@ -8,6 +7,7 @@ use super::context::{Failure, Reports};
 use super::encode::Encoder;
 use super::fault;
 use super::in_flight::{Target, Ticket};
+use super::{advertised, broken};
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, Position, Sequence};
@@ -300,13 +300,8 @@ impl Sink for Kafka {
         let mut wanted = delivery.readings().filter(|reading| reading.meter != MeterId::CANARY);
         let sent = wanted.try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
-            encoder.parts(&reading, |value| {
-                let mut send = |key: &str, value: &[u8]| self.send(Target::Readings, key, value, received, ticket);
-                #[cfg(feature = "test-faults")]
-                return super::broken::send(delivery.record.sequence, key, value, &mut send);
-                #[cfg(not(feature = "test-faults"))]
-                send(key, value)
-            })?;
+            let mut send = |key: &str, value: &[u8]| self.send(Target::Readings, key, value, received, ticket);
+            encoder.parts(&reading, |value| broken::send(delivery.record.sequence, key, value, &mut send))?;
             Ok(readings + 1)
         });
         self.encoder = encoder;
