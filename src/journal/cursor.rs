@@ -118,7 +118,7 @@ impl Cursors {
         Ok(())
     }
 
-    /// Removes a cursor and its checkpoints, so that it pins nothing any more. Returns
+    /// Removes a cursor, its checkpoints and its sink's id, so that it pins nothing any more. Returns
     /// whether there was one.
     ///
     /// # Errors
@@ -129,8 +129,9 @@ impl Cursors {
         }
         let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{name}");
-        let checkpoints = format!("{}{name}", super::checkpoints::FILE_PREFIX);
-        disk::remove_quietly(&*self.disk, &checkpoints);
+        for prefix in [super::checkpoints::FILE_PREFIX, super::sink_id::FILE_PREFIX] {
+            disk::remove_quietly(&*self.disk, &format!("{prefix}{name}"));
+        }
         let removed = self.disk.remove(&file).and_then(|()| self.disk.sync_names());
         removed.map_err(|error| self.io(&file, &error))?;
         self.known.lock().remove(name);
