@@ -23,6 +23,9 @@ pub(super) enum FeedEnd {
     CaughtUp,
     /// The next record failed before, and not everything before it is safe yet.
     FailedRecord,
+    /// The next record was never sent to the exact store, and the stored cursor is still in the
+    /// replay before it: after a kill now, it would be sent twice.
+    ReplayEnd,
 }
 
 impl Pump {
@@ -32,6 +35,7 @@ impl Pump {
         let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
         let (synced, is_stopping) = (self.shared.journal.next(), self.shared.stop_deadline().is_some());
+        let is_exact = self.sink.is_exact();
         let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
             if self.sink.is_full() {
@@ -44,6 +48,10 @@ impl Pump {
                 break;
             }
             let next = reader.next_sequence();
+            if is_exact && replay.is_some_and(|it| next >= it.until() && !self.cursor.has_reached(it.until())) {
+                end = FeedEnd::ReplayEnd;
+                break;
+            }
             if replay.is_none() && next < synced && !self.panics.is_poison(next) {
                 self.panics.begin(next);
                 let known = self.sink.take_known(next)?;
