@@ -1,4 +1,4 @@
-//! What the outlines need of a reading.
+//! The part of a reading that the outlines need.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenReading;
