@@ -32,7 +32,7 @@ objcopy --strip-all --add-gnu-debuglink="$out/meterline.debug" "$program" "$out/
 # CycloneDX, of the dependencies that are built in.
 "$(tool cargo-cyclonedx "$CARGO_CYCLONEDX_VERSION")" cyclonedx --format json --spec-version 1.5 --override-filename meterline.cdx
 mv meterline.cdx.json "$out/"
-rm -f load-tests/meterline.cdx.json load-tests/compare/meterline.cdx.json
+rm -f load-tests/meterline.cdx.json load-tests/compare/meterline.cdx.json tests/concurrency/meterline.cdx.json
 
 (cd "$out" && rm -f SHA256SUMS && sha256sum -- * >../SHA256SUMS && mv ../SHA256SUMS .)
 ls -l "$out"

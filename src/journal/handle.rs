@@ -204,8 +204,8 @@ impl Journal {
 
     /// Makes the next group wait for this many records, so that a test knows what is in it.
     #[cfg(test)]
-    pub(crate) fn expect(&self, records: u32, at_most: Duration) {
-        self.inner.pending.expect(records, at_most);
+    pub(crate) fn gather(&self, records: u32, at_most: Duration) {
+        self.inner.pending.gather(records, at_most);
     }
 
     /// The readable part of the journal.

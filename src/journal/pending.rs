@@ -269,7 +269,7 @@ impl Pending {
 
     /// Makes the next group wait for this many records, so that a test knows what is in it.
     #[cfg(test)]
-    pub(super) fn expect(&self, records: u32, at_most: Duration) {
+    pub(super) fn gather(&self, records: u32, at_most: Duration) {
         self.queue.lock().expected = Some(Expected { records, until: self.clock.monotonic() + at_most });
     }
 

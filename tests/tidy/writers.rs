@@ -1,4 +1,4 @@
-//! Who may write files. A file that must be whole after a power cut is replaced by
+//! The places that may write files. A file that must be whole after a power cut is replaced by
 //! `base/file.rs` or on the journal's disk, where tests show the order of the steps; everything
 //! else that writes is listed here with the reason why it does so itself.
 

@@ -10,7 +10,7 @@ use std::process::Command;
 const TRACED: &str = "METERLINE_TRACED_DIRECTORY";
 const NAME: &str = "base::file::traced_tests::a_file_is_synced_before_it_gets_its_name_and_its_directory_afterwards";
 
-/// What the traced run does.
+/// The work of the traced run.
 fn replace_files(directory: &Path) {
     for _ in 0..2 {
         replace(&directory.join("one"), b"one", 9, Rights::PRIVATE).unwrap();

@@ -1,4 +1,4 @@
-//! What a machine must have after a cut, and what it may have.
+//! The contents that a machine must have after a cut, and those that it may have.
 
 use super::super::super::LetterId;
 use super::machine::{CAP_SEGMENTS, Running, SEGMENT_BYTES};

@@ -1,4 +1,4 @@
-//! What a file that is replaced as a whole may hold.
+//! The contents that a file may have that is replaced as a whole.
 
 use std::fmt::Debug;
 

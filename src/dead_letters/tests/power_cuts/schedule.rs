@@ -23,7 +23,7 @@ const ACTIONS_MAX: usize = 12;
 /// The most bytes of a frame beside its payload, and of a group's header.
 const OVERHEAD: usize = 128;
 
-/// What a schedule did.
+/// The counts of what a schedule did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) answered: u64,
@@ -211,7 +211,7 @@ impl Schedule {
             })
             .collect();
         let answers = one_group(&running.journal, || {
-            running.journal.expect(u32::try_from(records).unwrap(), GATHER_MAX);
+            running.journal.gather(u32::try_from(records).unwrap(), GATHER_MAX);
             let appends: Vec<_> = payloads.iter().map(|it| running.journal.append(header, it).unwrap()).collect();
             appends.into_iter().map(Append::wait).collect::<Vec<_>>()
         });
