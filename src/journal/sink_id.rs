@@ -7,7 +7,7 @@
 
 use super::CursorError;
 use super::disk::{self, SharedDisk};
-use super::ledger::{checked_line, with_checksum};
+use crate::base::checked::{checked_line, with_checksum};
 use std::io;
 use uuid::Uuid;
 
