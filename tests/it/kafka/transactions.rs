@@ -112,11 +112,11 @@ fn a_producer_that_was_replaced_is_fenced_stays_blocked_and_repeats_nothing() {
     let more = Records::in_turn(900, 7);
     successor.run_to_end(&more);
     zombie.run(&more, "the zombie is blocked", |driver| matches!(driver.state, State::Blocked(_)));
-    let State::Blocked(why) = &zombie.state else { unreachable!() };
+    let State::Blocked(why) = zombie.state.clone() else { unreachable!() };
     assert!(why.contains("another process") && why.contains("restart this service"), "{why}");
     let goal = zombie.errors + 3;
     zombie.run(&more, "it tries again", |driver| driver.errors >= goal);
-    assert!(matches!(&zombie.state, State::Blocked(again) if again == why), "{:?}", zombie.state);
+    assert!(matches!(&zombie.state, State::Blocked(again) if *again == why), "{:?}", zombie.state);
     // The successor was not disturbed.
     let most = Records::in_turn(1_000, 7);
     successor.run_to_end(&most);
