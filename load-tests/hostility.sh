@@ -4,7 +4,7 @@
 # (load-tests/src/hostile.rs). Prints for each attack the honest bodies that were answered 200, the latency of their
 # answers, the most resident memory, and descriptors and threads when it is over; after each round how these grew
 # since the start. Needs builds of this tree.
-# usage: load-tests/hostility.sh [SECONDS [ROUNDS [PROGRAM]]]: each attack for this time (60), all of them so often (2)
+# usage: load-tests/hostility.sh [SECONDS [ROUNDS [PROGRAM]]]: each attack for this time (60), the number of rounds (2)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60} rounds=${2:-2}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// An empty directory of this process. It is made anew after a run that was killed.
+/// An empty directory of this process. It is made again after a run that was killed.
 pub fn directory(name: &str) -> PathBuf {
     let memory = Path::new("/dev/shm");
     let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };

@@ -1,5 +1,5 @@
-//! The lines of a P1 telegram: any bytes in a frame with a right checksum. What a random change of a telegram never
-//! reaches, because its checksum is wrong then. Nothing panics, every value is finite, and the frame is taken as a
+//! The lines of a P1 telegram: any bytes in a frame with a right checksum. A random change of a telegram never
+//! comes that far, because its checksum is wrong then. Nothing panics, every value is finite, and the frame is taken as a
 //! telegram.
 
 use meterline::vendor::Part;

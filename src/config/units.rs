@@ -6,7 +6,7 @@ use crate::reading::registry::{self, Unit};
 use crate::reading::{MeterId, Obis, Units};
 use uuid::Uuid;
 
-/// What counters of water, heat, cold and gas count in.
+/// The units that counters of water, heat, cold and gas have.
 const STATED: [Unit; 7] = [
     Unit::CubicMetre,
     Unit::Litre,

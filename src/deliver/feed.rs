@@ -1,11 +1,13 @@
 //! Feeds records from the journal's reader to the sink, without those that are not for it.
 
+use super::cursor::StoredCursor;
 use super::error::PumpError;
 use super::records::ReadMode;
 use super::redecode::Redecoded;
+use super::replay::Replay;
 use super::sink::{Exception, Known, RecordFilter, Sink, SinkError};
 use super::state::Pump;
-use crate::journal::{Record, Verdict};
+use crate::journal::{Record, Sequence, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
 
@@ -35,21 +37,12 @@ impl Pump {
         let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
         let (synced, is_stopping) = (self.shared.journal.next(), self.shared.stop_deadline().is_some());
-        let is_exact = self.sink.is_exact();
         let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
-            if self.sink.is_full() {
-                end = FeedEnd::SinkFull;
-                break;
-            }
-            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at)
-            {
-                end = FeedEnd::FailedRecord;
-                break;
-            }
             let next = reader.next_sequence();
-            if is_exact && replay.is_some_and(|it| next >= it.until() && !self.cursor.has_reached(it.until())) {
-                end = FeedEnd::ReplayEnd;
+            let (sink, cursor) = (self.sink.as_ref(), &self.cursor);
+            if let Some(before) = end_before(next, position.safe, self.failed_at, replay, sink, cursor) {
+                end = before;
                 break;
             }
             if replay.is_none() && next < synced && !self.panics.is_poison(next) {
@@ -103,6 +96,27 @@ impl Pump {
         position.reader = Some(reader);
         self.metrics.readings.increment(self.readings - readings_before);
         Ok(end)
+    }
+}
+
+/// The reason why the record `next` is not read yet; `safe` is the lowest unsafe record.
+fn end_before(
+    next: Sequence,
+    safe: Sequence,
+    failed_at: Option<Sequence>,
+    replay: Option<&Replay>,
+    sink: &dyn Sink,
+    cursor: &StoredCursor,
+) -> Option<FeedEnd> {
+    let is_held_back = |replay: &Replay| next >= replay.until() && !cursor.has_reached(replay.until());
+    if sink.is_full() {
+        Some(FeedEnd::SinkFull)
+    } else if failed_at == Some(next) && safe < next {
+        Some(FeedEnd::FailedRecord)
+    } else if sink.is_exact() && replay.is_some_and(is_held_back) {
+        Some(FeedEnd::ReplayEnd)
+    } else {
+        None
     }
 }
 

@@ -73,7 +73,7 @@ fn every_test_that_the_page_on_reliability_names_exists() {
 #[test]
 fn every_file_that_the_architecture_names_exists() {
     let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
-    let sources = of_the_service();
+    let sources = everywhere();
     let exists = |name: &str| sources.iter().any(|source| source.path.ends_with(name.trim_start_matches("src/")));
     let missing: Vec<String> = quoted(&page)
         .filter(|(_, word)| word.ends_with(".rs") && !word.contains(' ') && !exists(word))

@@ -1,4 +1,4 @@
-//! Attacks a webhook for a while, and prints what came of it: `load-tests/hostility.sh` runs it beside honest senders.
+//! Attacks a webhook for a while, and prints its connections and bytes: `load-tests/hostility.sh` runs it beside honest senders.
 
 use clap::Parser;
 use meterline_load::hostile::{Attack, Attackers, Victim};

@@ -1,6 +1,6 @@
 //! The bytes of hostile peers. HTTP/2 frames: RFC 9113, section 4.1.
 
-use super::{Attack, Victim};
+use super::attack::{Attack, Victim};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
@@ -27,7 +27,7 @@ const FLOOD_BYTES: usize = 4096;
 /// The length of a body that never comes as a whole.
 const LONG: usize = 1_000_000;
 
-/// What a peer sends: once, then again and again.
+/// The bytes of a peer: once, then again and again.
 #[derive(Debug)]
 pub(super) struct Bytes {
     pub(super) first: Vec<u8>,
@@ -51,7 +51,7 @@ impl Bytes {
         let silent = |first: &[u8]| Self { first: first.to_vec(), again: Again::Nothing, is_slow: false };
         match attack {
             Attack::Idle => silent(b""),
-            // A record of a handshake, with a message that is longer than what comes of it.
+            // A record of a handshake, with a message that is longer than the bytes that follow.
             Attack::Handshakes => silent(&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
             Attack::Heads => slow(b"POST / HTTP/1.1\r\nHost: a\r\n".to_vec(), b"X: y\r\n"),
             Attack::Bodies => slow(head(victim, "", LONG), b"x"),

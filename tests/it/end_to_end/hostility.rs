@@ -15,7 +15,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(120);
 /// The account that goes wrong.
 const OTHER: &str = "other";
-/// What the process may have resident during any attack; the buffers of the default configuration take a part of it.
+/// Resident memory that the process may have during any attack; the buffers of the default configuration are a part of it.
 const RESIDENT_BYTES_MAX: f64 = (160 << 20) as f64;
 /// Readings of the honest sender during each attack: each comes twice, on a connection that lives and on a new one.
 const READINGS: usize = 20;
