@@ -562,6 +562,8 @@ fn the_example_is_valid_with_all_its_keys() {
         assert!(text.contains(other));
         text = text.replace(other, &format!("# {other}"));
     }
+    // It shows the default and the keys of the other delivery.
+    text = text.replace("delivery = \"at-least-once\"", "delivery = \"transactional\"");
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();
     read(Section::root(&context, table.get_ref()), &mut Vec::new());
