@@ -278,7 +278,8 @@ async fn events_of_a_long_outage_are_read_day_by_day_without_a_hole() {
     let begun = now_ms();
     let until = begun - 3 * DAY_MS;
     let file = scene.directory.path().join("smappee-progress-smappee.json");
-    std::fs::write(file, format!("{{\"4711\":{begun},\"4711/events\":{until}}}")).unwrap();
+    let progress = std::collections::BTreeMap::from([("4711", begun), ("4711/events", until)]);
+    std::fs::write(file, crate::base::checked::to_json(&progress).unwrap()).unwrap();
     let running = scene.start();
     let ranges = || -> Vec<[i64; 2]> {
         let lines = scene.cloud.lines().into_iter().filter(|line| line.contains("/events?"));

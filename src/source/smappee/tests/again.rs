@@ -73,7 +73,8 @@ async fn an_answer_with_rows_of_an_outage_and_newest_ones_is_a_record_of_each_an
     let scene = Scene::new(6);
     let now = now_ms();
     let file = scene.directory.path().join("smappee-progress-smappee.json");
-    std::fs::write(file, format!("{{\"4711\":{}}}", floor(now - 5 * HOUR_MS, FIVE_MS))).unwrap();
+    let progress = BTreeMap::from([("4711", floor(now - 5 * HOUR_MS, FIVE_MS))]);
+    std::fs::write(file, crate::base::checked::to_json(&progress).unwrap()).unwrap();
     let running = scene.start();
     running.until("it runs", Running::is_done).await;
     running.stop().await;
