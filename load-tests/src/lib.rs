@@ -8,7 +8,6 @@ pub mod curve;
 pub mod devices;
 mod expected;
 mod fleet;
-pub mod hostile;
 pub mod http;
 pub mod proto;
 mod script;

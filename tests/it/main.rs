@@ -35,7 +35,6 @@ mod end_to_end {
     mod getting_started;
     mod grafana;
     mod history;
-    mod hostility;
     mod journal_repair;
     mod json_devices;
     mod kafka_loss;
