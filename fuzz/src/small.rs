@@ -178,9 +178,9 @@ fn smappee_mqtt(bytes: &[u8]) {
     let hidden = hide(&format!("servicelocation/{UUID}/config"), bytes);
     assert_eq!(hidden.len(), bytes.len());
     assert!(!hidden.windows(UUID.len()).any(|window| window.eq_ignore_ascii_case(UUID.as_bytes())));
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        if let Some(hidden) = Topic::hidden(text) {
-            assert_eq!(Topic::parse(&hidden), Topic::parse(text));
-        }
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Some(hidden) = Topic::hidden(text)
+    {
+        assert_eq!(Topic::parse(&hidden), Topic::parse(text));
     }
 }

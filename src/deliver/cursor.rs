@@ -21,11 +21,6 @@ impl StoredCursor {
         Self { every, stored: None, tried: None, is_failing: false }
     }
 
-    /// Whether the stored cursor is at `next` or beyond.
-    pub(super) fn has_reached(&self, next: Sequence) -> bool {
-        self.stored.is_some_and(|(stored, _)| stored >= next)
-    }
-
     /// Stores `safe` if that is due. A failure does not stop the sink: the old cursor
     /// only holds back the journal and repeats records after a crash.
     pub(super) fn follow(&mut self, shared: &Shared, safe: Sequence, replay: Option<Replay>) {

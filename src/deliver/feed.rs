@@ -1,13 +1,11 @@
 //! Feeds records from the journal's reader to the sink, without those that are not for it.
 
-use super::cursor::StoredCursor;
 use super::error::PumpError;
 use super::records::ReadMode;
 use super::redecode::Redecoded;
-use super::replay::Replay;
 use super::sink::{Exception, Known, RecordFilter, Sink, SinkError};
 use super::state::Pump;
-use crate::journal::{Record, Sequence, Verdict};
+use crate::journal::{Record, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
 
@@ -25,9 +23,6 @@ pub(super) enum FeedEnd {
     CaughtUp,
     /// The next record failed before, and not everything before it is safe yet.
     FailedRecord,
-    /// The next record was never sent to the exact store, and the stored cursor is still in the
-    /// replay before it: after a kill now, it would be sent twice.
-    ReplayEnd,
 }
 
 impl Pump {
@@ -39,12 +34,16 @@ impl Pump {
         let (synced, is_stopping) = (self.shared.journal.next(), self.shared.stop_deadline().is_some());
         let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
-            let next = reader.next_sequence();
-            let (sink, cursor) = (self.sink.as_ref(), &self.cursor);
-            if let Some(before) = end_before(next, position.safe, self.failed_at, replay, sink, cursor) {
-                end = before;
+            if self.sink.is_full() {
+                end = FeedEnd::SinkFull;
                 break;
             }
+            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at)
+            {
+                end = FeedEnd::FailedRecord;
+                break;
+            }
+            let next = reader.next_sequence();
             if replay.is_none() && next < synced && !self.panics.is_poison(next) {
                 self.panics.begin(next);
                 let known = self.sink.take_known(next)?;
@@ -96,27 +95,6 @@ impl Pump {
         position.reader = Some(reader);
         self.metrics.readings.increment(self.readings - readings_before);
         Ok(end)
-    }
-}
-
-/// The reason why the record `next` is not read yet; `safe` is the lowest unsafe record.
-fn end_before(
-    next: Sequence,
-    safe: Sequence,
-    failed_at: Option<Sequence>,
-    replay: Option<&Replay>,
-    sink: &dyn Sink,
-    cursor: &StoredCursor,
-) -> Option<FeedEnd> {
-    let is_held_back = |replay: &Replay| next >= replay.until() && !cursor.has_reached(replay.until());
-    if sink.is_full() {
-        Some(FeedEnd::SinkFull)
-    } else if failed_at == Some(next) && safe < next {
-        Some(FeedEnd::FailedRecord)
-    } else if sink.is_exact() && replay.is_some_and(is_held_back) {
-        Some(FeedEnd::ReplayEnd)
-    } else {
-        None
     }
 }
 

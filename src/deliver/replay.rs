@@ -153,11 +153,6 @@ impl Replay {
         self.until.max(self.reread_in.until)
     }
 
-    /// The first record that the sink had not confirmed when the replay was requested.
-    pub(super) fn until(&self) -> Sequence {
-        self.until
-    }
-
     /// Whether its first record is above this one.
     pub(super) fn began_after(&self, sequence: Sequence) -> bool {
         sequence < self.was_safe.from

@@ -118,7 +118,7 @@ impl Cursors {
         Ok(())
     }
 
-    /// Removes a cursor, its checkpoints and its sink's id, so that it pins nothing any more. Returns
+    /// Removes a cursor and its checkpoints, so that it pins nothing any more. Returns
     /// whether there was one.
     ///
     /// # Errors
@@ -129,9 +129,8 @@ impl Cursors {
         }
         let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{name}");
-        let removed = [super::checkpoints::FILE_PREFIX, super::sink_id::FILE_PREFIX]
-            .iter()
-            .try_for_each(|prefix| disk::remove_if_there(&*self.disk, &format!("{prefix}{name}")))
+        let checkpoints = format!("{}{name}", super::checkpoints::FILE_PREFIX);
+        let removed = disk::remove_if_there(&*self.disk, &checkpoints)
             .and_then(|()| self.disk.remove(&file))
             .and_then(|()| self.disk.sync_names());
         removed.map_err(|error| self.io(&file, &error))?;

@@ -7,4 +7,3 @@ mod harness;
 mod loss;
 mod meters;
 mod topic;
-mod transactions;

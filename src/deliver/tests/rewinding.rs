@@ -39,24 +39,6 @@ fn a_rewind_is_stored_before_its_first_record_is_sent_and_survives_a_restart() {
 }
 
 #[test]
-fn an_exact_store_gets_new_records_only_when_the_stored_cursor_has_left_the_replay() {
-    let feed = Feed::new();
-    let sink = Recorder::new("sink", &feed.journal);
-    sink.script().is_exact = true;
-    feed.append_readings("acme", 4);
-    // The cursor is stored more rarely than the replay takes.
-    let pump = pump(&feed, &sink, PumpOptions { cursor_every: Duration::from_millis(500), ..soon() });
-    wait_for(&pump, 5);
-    sink.script().is_full = true;
-    rewind(&pump, 2, None);
-    feed.append_readings("acme", 2);
-    sink.script().is_full = false;
-    wait_for(&pump, 7);
-    let cursors = sink.script().cursors.split_off(4);
-    assert_eq!(cursors, [(2, Some(2)), (3, Some(2)), (4, Some(2)), (5, Some(5)), (6, Some(5))]);
-}
-
-#[test]
 fn a_rewind_of_a_sink_that_is_not_so_far_does_nothing() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);

@@ -44,35 +44,6 @@ fn at_the_lower_of_the_cursor_and_the_stores_own() {
 }
 
 #[test]
-fn at_the_higher_of_both_where_the_store_is_exact() {
-    for (file, store, first) in [(3, 2, 3), (2, 3, 3)] {
-        let feed = Feed::new();
-        let sink = Recorder::new("sink", &feed.journal);
-        feed.append_readings("acme", 4);
-        feed.store_cursor("sink", file);
-        (sink.script().stored, sink.script().is_exact) = (Some(feed.journal.position(Sequence(store))), true);
-        assert_eq!(first_taken(&feed, &sink), first, "file {file}, store {store}");
-    }
-}
-
-#[test]
-fn at_the_cursor_of_a_replay_also_where_the_store_is_exact_until_it_has_left_the_replay() {
-    for (file, store, first) in [(2, 5, 2), (2, 3, 2), (5, 7, 7)] {
-        let feed = Feed::new();
-        let sink = Recorder::new("sink", &feed.journal);
-        feed.append_readings("acme", 8);
-        feed.store_cursor("sink", 5);
-        let rewind = Rewind { reread: Reread { redecode: true, ..Reread::default() }, ..Rewind::to(Sequence(2)) };
-        rewind_stored(&feed.journal, "sink", &rewind, feed.clock.now()).unwrap();
-        let mut cursor = feed.journal.cursors().load("sink").unwrap().unwrap();
-        cursor.position = feed.journal.position(Sequence(file));
-        feed.journal.cursors().store(&cursor).unwrap();
-        (sink.script().stored, sink.script().is_exact) = (Some(feed.journal.position(Sequence(store))), true);
-        assert_eq!(first_taken(&feed, &sink), first, "file {file}, store {store}");
-    }
-}
-
-#[test]
 fn at_the_oldest_record_for_a_store_that_is_new() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);

@@ -15,8 +15,6 @@ use std::time::Duration;
 const BATCH_BYTES_MAX: u32 = 1_000_000;
 /// The largest message in bytes. The client refuses a larger one; the topic must accept it.
 pub(super) const MESSAGE_BYTES_MAX: u32 = 1_000_000;
-/// How long a broker may take for a request: the client's default.
-const SOCKET_TIMEOUT: Duration = Duration::from_mins(1);
 /// The topic setting for the largest batch, in bytes after compression.
 pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 /// The topic setting for the clock of the records' timestamps.
@@ -49,18 +47,6 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The credentials; `None` where the brokers need none.
     pub sasl: Option<Sasl>,
-    /// Whether a crash may repeat records.
-    pub delivery: DeliveryMode,
-    /// The producer's name in the mode `transactional`; `None` for one of the data directory.
-    pub transactional_id: Option<String>,
-    /// How long a transaction may stay open before the brokers end it.
-    pub transaction_timeout: Duration,
-    /// The age at which a transaction is committed.
-    pub commit_interval: Duration,
-    /// Messages of a transaction at most, besides its last record.
-    pub transaction_messages_max: u32,
-    /// Their bytes at most, besides its last record.
-    pub transaction_bytes_max: u64,
     /// The compression of batches.
     pub compression: Compression,
     /// Unacknowledged messages at most.
@@ -85,7 +71,7 @@ impl Config {
     /// Bytes of the smallest queue: two messages of the largest size.
     pub const QUEUE_BYTES_LEAST: u64 = 2_000_000;
 
-    /// The defaults: meters to `TOPIC-meters`, bare protobuf, plain text, at least once, lz4, a queue of 20,000 messages
+    /// The defaults: meters to `TOPIC-meters`, bare protobuf, plain text, lz4, a queue of 20,000 messages
     /// or 8 MiB, 12 partitions with one replica each, retention of a week.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         let topic = topic.into();
@@ -99,12 +85,6 @@ impl Config {
             meters_schema_id: None,
             tls: None,
             sasl: None,
-            delivery: DeliveryMode::AtLeastOnce,
-            transactional_id: None,
-            transaction_timeout: Duration::from_mins(1),
-            commit_interval: Duration::from_millis(100),
-            transaction_messages_max: 50_000,
-            transaction_bytes_max: 32 << 20,
             compression: Compression::Lz4,
             queue_messages_max: 20_000,
             queue_bytes_max: 8 << 20,
@@ -122,11 +102,6 @@ impl Config {
         let topic = self.meters_topic.clone()?;
         let schema_id = self.meters_schema_id;
         Some(Self { topic, meters_topic: None, compacts: true, schema_id, ..self.clone() })
-    }
-
-    /// The `transactional.id`, which is also the name of the group with the position.
-    pub(super) fn transactional_id(&self) -> &str {
-        self.transactional_id.as_deref().unwrap_or_default()
     }
 
     /// How messages become values of this topic.
@@ -164,6 +139,7 @@ impl Config {
         client
             .set("acks", "all")
             .set("enable.idempotence", "true")
+            .set("enable.gapless.guarantee", "true")
             .set("message.timeout.ms", "0")
             .set("compression.type", self.compression.name())
             .set("linger.ms", self.linger.as_millis().to_string())
@@ -171,14 +147,6 @@ impl Config {
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
             .set("queue.buffering.max.messages", self.queue_messages().to_string())
             .set("queue.buffering.max.kbytes", queue_kib.to_string());
-        match self.delivery {
-            DeliveryMode::AtLeastOnce => client.set("enable.gapless.guarantee", "true"),
-            // A failed message fails its transaction, so no later one passes it.
-            DeliveryMode::Transactional => client
-                .set("transactional.id", self.transactional_id())
-                .set("transaction.timeout.ms", self.transaction_timeout.as_millis().to_string())
-                .set("socket.timeout.ms", self.transaction_timeout.min(SOCKET_TIMEOUT).as_millis().to_string()),
-        };
         client
     }
 
@@ -277,29 +245,6 @@ impl SaslMechanism {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
-        }
-    }
-}
-
-/// Whether a crash may repeat records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum DeliveryMode {
-    /// It may.
-    #[default]
-    AtLeastOnce,
-    /// Not for consumers with `isolation.level=read_committed`.
-    Transactional,
-}
-
-impl DeliveryMode {
-    /// Every mode.
-    pub const ALL: [Self; 2] = [Self::AtLeastOnce, Self::Transactional];
-
-    /// Its name in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AtLeastOnce => "at-least-once",
-            Self::Transactional => "transactional",
         }
     }
 }

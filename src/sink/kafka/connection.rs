@@ -7,7 +7,6 @@ use super::context::Context;
 use super::fault;
 use super::in_flight::Target;
 use super::topic::{self, Partition};
-use super::transaction::Transactions;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
@@ -31,8 +30,6 @@ pub(super) struct Connection {
     pub(super) acked_partitions: AckedPartitions,
     /// The same for the topic of meters; `None` until that topic was checked.
     pub(super) acked_meter_partitions: Option<AckedPartitions>,
-    /// The transactions; `None` in the mode `at-least-once`.
-    pub(super) transactions: Option<Transactions>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -55,15 +52,7 @@ impl Connection {
         let acked_partitions = AckedPartitions::none_of(partitions.len(), clock.monotonic());
         let producer = producer(config, topic_bytes_max, clock, next)?;
         let partitions = partitions.len();
-        Ok(Self {
-            producer,
-            topic_bytes_max,
-            partitions,
-            warnings,
-            acked_partitions,
-            acked_meter_partitions: None,
-            transactions: None,
-        })
+        Ok(Self { producer, topic_bytes_max, partitions, warnings, acked_partitions, acked_meter_partitions: None })
     }
 
     /// Looks at the topic again, while the producer runs.

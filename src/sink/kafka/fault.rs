@@ -7,10 +7,9 @@
 use super::acked_offsets::OffsetRegression;
 use super::advertised::UnreachableBroker;
 use super::client_log::Line;
-use super::config::{Config, DeliveryMode, MESSAGE_BYTES_MAX};
+use super::config::{Config, MESSAGE_BYTES_MAX};
 use super::context::{ConnectionError, Failure};
 use crate::deliver::SinkError;
-use crate::journal::JournalId;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
 
@@ -29,7 +28,6 @@ pub(super) fn of_delivery(failure: &Failure, config: &Config, topic_bytes_max: O
         PurgeQueue | PurgeInflight => {
             SinkError::waiting(format!("the Kafka client dropped messages to topic {topic}{from}; they are sent again"))
         }
-        code if config.delivery == DeliveryMode::Transactional => of_transaction(code, config),
         code => of_topic(code, config).unwrap_or_else(|| {
             SinkError::waiting(format!("topic {topic} refused a message{from}: {code}; it is sent again"))
         }),
@@ -189,93 +187,6 @@ pub(super) fn of_offset_regression(config: &Config, regression: OffsetRegression
          or its log restored; comparing the topic with the checkpoints",
         config.topic
     ))
-}
-
-/// The library's code of an error.
-pub(super) fn code(error: &KafkaError) -> RDKafkaErrorCode {
-    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
-}
-
-/// A request of the transactional producer failed.
-pub(super) fn of_transaction(code: RDKafkaErrorCode, config: &Config) -> SinkError {
-    use RDKafkaErrorCode::{
-        Fenced, GroupAuthorizationFailed, InvalidProducerEpoch, InvalidTransactionTimeout, OperationTimedOut,
-        ProducerFenced, TransactionalIdAuthorizationFailed,
-    };
-    let Config { topic, brokers, .. } = config;
-    let id = config.transactional_id();
-    match code {
-        TransactionalIdAuthorizationFailed => SinkError::blocked(format!(
-            "this user may not use the transactional.id {id} on {brokers}; grant Write and Describe on it"
-        )),
-        GroupAuthorizationFailed => SinkError::blocked(format!(
-            "this user may not keep the sink's position in the consumer group {id} on {brokers}; grant Read on it"
-        )),
-        InvalidTransactionTimeout => SinkError::blocked(format!(
-            "the brokers {brokers} end transactions earlier than `transaction_timeout` of the Kafka sink ({} s); lower \
-             it, or raise the brokers' transaction.max.timeout.ms",
-            config.transaction_timeout.as_secs()
-        )),
-        Fenced | ProducerFenced | InvalidProducerEpoch => SinkError::waiting(format!(
-            "the brokers {brokers} have ended this producer, {id}: another one with this transactional.id has started, \
-             or a transaction took longer than `transaction_timeout`; looking which"
-        )),
-        OperationTimedOut => SinkError::waiting(format!(
-            "the brokers {brokers} do not answer a request about the transactions of {id}; check that the coordinator's \
-             broker runs, and that __transaction_state has enough replicas in sync"
-        )),
-        code => of_topic(code, config).unwrap_or_else(|| {
-            SinkError::waiting(format!(
-                "the transactions of {id} with topic {topic} fail on {brokers} ({code}); what was not committed is sent again"
-            ))
-        }),
-    }
-}
-
-/// A transaction was committed although the answer did not come.
-pub(super) fn of_late_commit(config: &Config) -> SinkError {
-    SinkError::replaced(format!(
-        "a transaction of {} whose end was not known was committed; continuing after it",
-        config.transactional_id()
-    ))
-}
-
-/// Another producer with the same name has taken over.
-pub(super) fn of_another_producer(config: &Config) -> SinkError {
-    let id = config.transactional_id();
-    SinkError::blocked(format!(
-        "another process writes to topic {} on {} with the transactional.id {id}, and has ended this producer: it runs on \
-         a copy of this data directory, or has the same `transactional_id`. Nothing was lost or repeated. Stop one of the \
-         two; to go on with this one, stop the other and restart this service",
-        config.topic, config.brokers
-    ))
-}
-
-/// The position in the brokers is of a journal that this data directory does not continue.
-pub(super) fn of_another_directory(config: &Config, journal: JournalId) -> SinkError {
-    let id = config.transactional_id();
-    SinkError::blocked(format!(
-        "the position that {} holds for the transactional.id {id} belongs to journal {journal}, which this data directory \
-         does not continue: a copy of this directory has delivered since, or another directory has the same \
-         `transactional_id`. Go on with that directory; or give this one a `transactional_id` of its own: then it \
-         starts at its own cursor, and repeats what the other has delivered of the same records",
-        config.brokers
-    ))
-}
-
-/// The group's offset is not one of this sink.
-pub(super) fn of_foreign_offset(config: &Config) -> SinkError {
-    let id = config.transactional_id();
-    SinkError::blocked(format!(
-        "the offset of topic {} in the consumer group {id} on {} was not committed by meterline: another program uses the \
-         group, or a tool has reset it. Set another `transactional_id`: the sink then starts at its own cursor",
-        config.topic, config.brokers
-    ))
-}
-
-/// The library does not describe the group.
-pub(super) fn of_missing_group(config: &Config) -> SinkError {
-    SinkError::waiting(format!("the consumer group {} is not known yet", config.transactional_id()))
 }
 
 /// A partition is not writable now.

@@ -4,9 +4,7 @@
 use crate::support::wait;
 use meterline::clock::Clock;
 use meterline::deliver::{Delivery, Sink, SinkError, SinkErrorKind};
-use meterline::journal::{
-    Journal, JournalId, Options, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict,
-};
+use meterline::journal::{Journal, JournalId, Options, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use meterline::proto::v1;
 use meterline::reading::{Limits, UnixNanos};
 use meterline::sink::kafka::{Config, Kafka};
@@ -15,7 +13,6 @@ use meterline_load::{Body, Reading};
 use prost::Message as _;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -121,55 +118,38 @@ pub(crate) struct Driver {
     /// The clock of its sinks.
     pub(crate) clock: Clock,
     journal: Journal,
-    directory: Arc<TempDir>,
+    _directory: TempDir,
 }
 
 impl Driver {
     pub(crate) fn new(config: &Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
-        Self::on(config, journal, Arc::new(directory), Clock::system(), Sequence::FIRST)
-    }
-
-    /// Kills and restarts the sink: a new one, at the lower of the cursor and the store's
-    /// position, or at the store's where that is exact.
-    pub(crate) fn restart(self, config: &Config) -> Self {
-        let Self { sink, losses, errors, troubles, clock, safe, journal, directory, .. } = self;
-        drop(sink);
-        Self { losses, errors, troubles, ..Self::on(config, journal, directory, clock, safe) }
-    }
-
-    /// A second sink on the same journal, while this one continues.
-    pub(crate) fn twin(&self, config: &Config) -> Self {
-        let directory = Arc::clone(&self.directory);
-        Self::on(config, self.journal.clone(), directory, self.clock.clone(), self.safe)
-    }
-
-    fn on(config: &Config, journal: Journal, directory: Arc<TempDir>, clock: Clock, cursor: Sequence) -> Self {
+        let clock = Clock::system();
         let sink = Kafka::new("kafka", config, clock.clone(), &journal).unwrap();
-        let mut driver = Self {
+        let (safe, at) = (Sequence::FIRST, Sequence::FIRST);
+        Self {
             sink,
             state: State::Running,
-            safe: cursor,
-            at: cursor,
+            safe,
+            at,
             is_ready: false,
             losses: Vec::new(),
             errors: 0,
             troubles: Vec::new(),
             clock,
             journal,
-            directory,
-        };
-        driver.find_start().ok();
-        driver
+            _directory: directory,
+        }
     }
 
-    fn find_start(&mut self) -> Result<(), SinkError> {
-        if let Some(Position { next, .. }) = self.sink.stored_position()? {
-            self.safe = if self.sink.is_exact() { self.safe.max(next) } else { self.safe.min(next) };
-        }
-        self.at = self.safe;
-        Ok(())
+    /// Kills and restarts the sink: a new one, at the lower of the cursor and the store's
+    /// position.
+    pub(crate) fn restart(self, config: &Config) -> Self {
+        let mut sink = Kafka::new("kafka", config, self.clock.clone(), &self.journal).unwrap();
+        let stored = sink.stored_position().unwrap().map_or(self.safe, |position| position.next);
+        let safe = self.safe.min(stored);
+        Self { sink, safe, at: safe, is_ready: false, state: State::Running, ..self }
     }
 
     /// Continues until `is_enough`; panics if that takes longer than [`LIMIT`].
@@ -213,9 +193,6 @@ impl Driver {
                     assert!(back_to < self.safe, "{back_to} is no way back from {}", self.safe);
                     self.safe = back_to;
                     self.losses.push(back_to);
-                }
-                if error.kind == SinkErrorKind::Replaced {
-                    self.find_start().ok();
                 }
                 self.state = match error.kind {
                     SinkErrorKind::Waiting | SinkErrorKind::Lost { .. } | SinkErrorKind::Replaced => {

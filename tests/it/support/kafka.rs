@@ -38,40 +38,17 @@ pub(crate) fn shared() -> String {
     from_environment("METERLINE_TEST_KAFKA")
 }
 
-/// Which messages of transactions a consumer gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Isolation {
-    /// Those that are committed.
-    Committed,
-    /// All, also of aborted and open transactions.
-    Uncommitted,
-}
-
-/// Every committed message of a topic up to its end as of now: partition by partition, each
+/// Every message of a topic up to its end as of now: partition by partition, each
 /// in the order of its offsets.
 pub(crate) fn consume(brokers: &str, topic: &str) -> Vec<Message> {
-    consume_with(brokers, topic, Isolation::Committed)
-}
-
-/// The same with this isolation.
-pub(crate) fn consume_with(brokers: &str, topic: &str, isolation: Isolation) -> Vec<Message> {
-    let isolation = match isolation {
-        Isolation::Committed => "read_committed",
-        Isolation::Uncommitted => "read_uncommitted",
-    };
-    let consumer: BaseConsumer = config(brokers)
-        .set("group.id", "tests")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("isolation.level", isolation)
-        .create()
-        .unwrap();
+    let consumer: BaseConsumer =
+        config(brokers).set("group.id", "tests").set("enable.auto.commit", "false").create().unwrap();
     let partitions = partition_count(&consumer, topic);
     let mut messages = Vec::new();
     for partition in 0..partitions {
         let (low, high) = watermarks(&consumer, topic, partition);
         if low < high {
-            read_partition(&consumer, topic, partition, &mut messages);
+            read_partition(&consumer, topic, partition, high, &mut messages);
         }
     }
     messages
@@ -162,14 +139,6 @@ pub(crate) fn fill(brokers: &str, topic: &str, count: usize, value: &[u8]) {
     producer.flush(REQUEST_LIMIT).unwrap();
 }
 
-/// Commits an offset of partition 0 for a group without members, as Kafka's tools do.
-pub(crate) fn commit_offset(brokers: &str, group: &str, topic: &str, offset: i64) {
-    let consumer: BaseConsumer = config(brokers).set("group.id", group).create().unwrap();
-    let mut offsets = TopicPartitionList::new();
-    offsets.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
-    consumer.commit(&offsets, rdkafka::consumer::CommitMode::Sync).unwrap();
-}
-
 /// Replaces the settings of a topic.
 pub(crate) fn set_topic_settings(brokers: &str, topic: &str, settings: &[(&str, &str)]) {
     let entries: HashMap<&str, &str> = settings.iter().copied().collect();
@@ -206,19 +175,14 @@ fn partition_count(consumer: &BaseConsumer, topic: &str) -> i32 {
     i32::try_from(metadata.topics()[0].partitions().len()).unwrap()
 }
 
-/// Reads up to the end: the last offsets may be markers of transactions, not messages.
-fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, messages: &mut Vec<Message>) {
+fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, end: i64, messages: &mut Vec<Message>) {
     let mut assignment = TopicPartitionList::new();
     assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
     consumer.assign(&assignment).unwrap();
-    let what = format!("messages of {topic}[{partition}] up to its end");
+    let what = format!("messages of {topic}[{partition}] up to offset {end}");
     wait::until(&what, CONSUME_LIMIT, || {
         while let Some(next) = consumer.poll(Duration::from_millis(100)) {
-            let message = match next {
-                Err(KafkaError::PartitionEOF(ended)) if ended == partition => return true,
-                Err(KafkaError::PartitionEOF(_)) => continue,
-                next => next.unwrap(),
-            };
+            let message = next.unwrap();
             messages.push(Message {
                 partition,
                 offset: message.offset(),
@@ -226,6 +190,9 @@ fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, messages
                 value: message.payload().unwrap_or_default().to_vec(),
                 timestamp_ms: message.timestamp().to_millis(),
             });
+            if message.offset() + 1 >= end {
+                return true;
+            }
         }
         false
     });

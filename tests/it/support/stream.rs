@@ -1,6 +1,6 @@
 //! The topic's content, as its consumers read it.
 
-use super::kafka::{Isolation, Message, consume_with};
+use super::kafka::{Message, consume};
 use super::stores::Samples;
 use meterline::proto::v1::Reading;
 use meterline_load::{Body, SampleKey};
@@ -23,12 +23,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// Reads a topic to its end as of now.
     pub(crate) fn read(brokers: &str, topic: &str) -> Self {
-        Self::read_with(brokers, topic, Isolation::Committed)
-    }
-
-    /// The same with this isolation.
-    pub(crate) fn read_with(brokers: &str, topic: &str, isolation: Isolation) -> Self {
-        let records: Vec<(Message, Reading)> = consume_with(brokers, topic, isolation)
+        let records: Vec<(Message, Reading)> = consume(brokers, topic)
             .into_iter()
             .map(|message| (message.clone(), Reading::decode(message.value.as_slice()).unwrap()))
             .collect();
@@ -43,11 +38,6 @@ impl Stream {
             }
         }
         Self { records, first }
-    }
-
-    /// Number of records whose identity came before.
-    pub(crate) fn repeats(&self) -> usize {
-        self.records.len() - self.first.len()
     }
 
     /// Fails unless every record's key is its meter's UUID as text, and a meter is in

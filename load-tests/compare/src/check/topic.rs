@@ -7,7 +7,6 @@ use crate::kafka_record::Reading;
 use crate::servers::Stores;
 use prost::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +22,6 @@ pub fn kafka(stores: &Stores, topic: &str, lanes: &[Lane]) -> Result<Found, Stri
         .set("bootstrap.servers", &stores.kafka)
         .set("group.id", "meterline-check")
         .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
         .create()
         .map_err(|error| error.to_string())?;
     let lanes = Answered::of(lanes);
@@ -127,8 +125,7 @@ pub(super) fn place_of(lanes: &[Answered<'_>], reading: &Reading) -> Place {
     }
 }
 
-/// Calls with the value of every committed record that the topic has now. The last offsets of a
-/// partition may be markers of transactions, so its end is awaited, not a number of records.
+/// Calls with the value of every record that the topic has now.
 fn each_record(consumer: &BaseConsumer, topic: &str, with: &mut dyn FnMut(&[u8])) -> Result<(), String> {
     let metadata = consumer.fetch_metadata(Some(topic), REQUEST_LIMIT).map_err(|error| error.to_string())?;
     let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
@@ -136,8 +133,8 @@ fn each_record(consumer: &BaseConsumer, topic: &str, with: &mut dyn FnMut(&[u8])
     let mut assignment = TopicPartitionList::new();
     for partition in (0..).take(partitions) {
         let ends = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).map_err(|error| error.to_string())?;
+        left += ends.1 - ends.0;
         if ends.0 < ends.1 {
-            left += 1;
             assignment
                 .add_partition_offset(topic, partition, Offset::Offset(ends.0))
                 .map_err(|error| error.to_string())?;
@@ -145,10 +142,9 @@ fn each_record(consumer: &BaseConsumer, topic: &str, with: &mut dyn FnMut(&[u8])
     }
     consumer.assign(&assignment).map_err(|error| error.to_string())?;
     while left > 0 {
-        match consumer.poll(REQUEST_LIMIT).ok_or("Kafka gave no record within 30 seconds")? {
-            Err(KafkaError::PartitionEOF(_)) => left -= 1,
-            record => with(record.map_err(|error| error.to_string())?.payload().unwrap_or_default()),
-        }
+        let record = consumer.poll(REQUEST_LIMIT).ok_or("Kafka gave no record within 30 seconds")?;
+        with(record.map_err(|error| error.to_string())?.payload().unwrap_or_default());
+        left -= 1;
     }
     Ok(())
 }
