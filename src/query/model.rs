@@ -72,6 +72,7 @@ pub struct MeterEntry {
 }
 
 impl MeterEntry {
+    #[cfg(any(feature = "questdb", test))]
     pub(super) fn without_description(meter: MeterId) -> Self {
         let [name, serial, vendor, model, role, source] = [const { String::new() }; 6];
         Self { meter, point: meter.to_string(), name, serial, vendor, model, role, source, media: Vec::new() }

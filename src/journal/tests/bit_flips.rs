@@ -105,8 +105,11 @@ fn a_changed_bit_of_the_lock_file_gives_the_journal_another_id() {
     each_flip("lock", |disk, bit| assert!(open(disk).1.is_new_journal, "bit {bit}"));
 }
 
+/// Sequences and payloads.
+type Records = Vec<(u64, Vec<u8>)>;
+
 /// Opens and reads a journal. An error must name the place and the remedy.
-fn read_all(disk: &FaultyDisk, segment: &str) -> Result<(Vec<(u64, Vec<u8>)>, OpenReport), String> {
+fn read_all(disk: &FaultyDisk, segment: &str) -> Result<(Records, OpenReport), String> {
     let told = |error: String| {
         assert!(error.contains(segment) && error.contains("faulty") && error.contains("restore"), "{error}");
         error
