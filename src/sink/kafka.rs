@@ -33,7 +33,6 @@ mod acked_partitions;
 mod admin;
 mod advertised;
 mod check;
-mod client_log;
 mod config;
 mod confirmed;
 mod connection;
@@ -48,7 +47,7 @@ mod topic;
 mod value;
 
 pub use check::check;
-pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};
+pub use config::{Compression, Config};
 pub use deliver::Kafka;
 pub use encode::Encoder;
 pub use migrate::{MigrateError, migrate};

@@ -1,7 +1,7 @@
 //! The client library's log lines: in our words, and each once.
 //!
 //! The library repeats a line with every attempt, from each of its connections and clients.
-//! So all clients of a sink share one memory of what was logged. Harmless lines are left to
+//! So all clients of a configuration share one memory of what was logged. Harmless lines are left to
 //! the debug level. Knows no client; the parser takes any text.
 
 use parking_lot::Mutex;
@@ -16,13 +16,13 @@ const REPEAT_AFTER: Duration = Duration::from_hours(1);
 /// Lines remembered; beyond it the oldest is forgotten.
 const LINES_MAX: usize = 32;
 
-/// The memory of the lines that were logged, shared by all clients of a sink.
+/// The memory of the lines that were logged, shared by all clients of a configuration.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ClientLog(Arc<Mutex<VecDeque<(String, Instant)>>>);
+pub struct ClientLog(Arc<Mutex<VecDeque<(String, Instant)>>>);
 
 /// The meaning of a line of the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// It says nothing that anyone must know.
     Harmless,
     /// A fault of a connection.
@@ -38,7 +38,7 @@ pub(super) enum Line {
 
 /// Why a connection to a broker failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub enum Cause {
     /// Nothing listens there.
     Refused,
     /// No answer.
@@ -68,12 +68,11 @@ impl fmt::Display for Cause {
             Self::Closed => "it closed the connection; the client connects again automatically",
             Self::Untrusted => {
                 "its certificate comes from an authority that is not trusted here; name the authority's certificate in \
-                 `ca_file` of the Kafka sink"
+                 `ca_file`"
             }
-            Self::Tls => "TLS with it failed; check that the listener speaks TLS, and `security` of the Kafka sink",
+            Self::Tls => "TLS with it failed; check that the listener speaks TLS, and `security`",
             Self::Credentials => {
-                "it does not accept the credentials; check `username`, the password and `sasl_mechanism` of the Kafka \
-                 sink"
+                "it does not accept the credentials; check `username`, the password and `sasl_mechanism`"
             }
             Self::AllDown => "no broker can be reached; the client tries again automatically",
         })
@@ -82,7 +81,7 @@ impl fmt::Display for Cause {
 
 impl Line {
     /// Interprets a line or the reason of an error.
-    pub(super) fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let has = |words: &[&str]| words.iter().any(|words| text.contains(words));
         if has(&["Configuration property", "Failed to acquire idempotence PID"]) {
             return Self::Harmless;
@@ -132,7 +131,7 @@ fn broker(text: &str) -> String {
 
 impl ClientLog {
     /// Logs a line of the library, unless it was logged in the last hour.
-    pub(super) fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str, now: Instant) {
+    pub fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str, now: Instant) {
         let line = Line::of(message);
         let (key, is_fault) = match &line {
             Line::Harmless => return tracing::debug!(facility, "{message}"),
