@@ -298,7 +298,7 @@ impl Sink for Kafka {
         let mut key = uuid::Uuid::encode_buffer();
         // Consumers get no test readings of the service itself.
         let mut wanted = delivery.readings().filter(|reading| reading.meter != MeterId::CANARY);
-        let sent = wanted.try_fold(0, |readings, reading| {
+        let sent: Result<u64, SinkError> = wanted.try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
             encoder.parts(&reading, |value| self.send(Target::Readings, key, value, received, ticket))?;
             Ok(readings + 1)

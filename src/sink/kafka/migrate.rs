@@ -94,7 +94,8 @@ fn migrate_topic(config: &Config) -> Result<Vec<Step>, MigrateError> {
 /// Reads the topic's partitions and settings.
 pub(super) fn topic_state(config: &Config) -> Result<Topic, SinkError> {
     let producer: BaseProducer<Context> = config
-        .client()
+        .client
+        .settings()
         .create_with_context(Context::new(Clock::system(), config, Sequence::FIRST))
         .map_err(|error| SinkError::from(kafka::of_client(&error)))?;
     Ok(match connection::partitions(&producer, config)? {

@@ -5,7 +5,6 @@ use super::harness::{
     incompressible, now, reading,
 };
 use crate::support::kafka;
-use meterline::deliver::Sink as _;
 use meterline::journal::Sequence;
 use meterline::sink::kafka::{Config, migrate};
 
