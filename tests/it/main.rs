@@ -63,6 +63,7 @@ mod end_to_end {
     #[cfg(feature = "test-faults")]
     mod replay_redecode;
     mod runbook;
+    mod scale_out;
     mod service_manager;
     mod shared_meter;
     mod shutdown;

@@ -38,6 +38,17 @@ fn a_broker_of_its_own_keeps_its_topics_over_stop_kill_and_start() {
 }
 
 #[test]
+fn a_cluster_takes_and_keeps_records_while_one_broker_is_away() {
+    let mut cluster = kafka::Cluster::start();
+    kafka::create_replicated_topic(&cluster.brokers(), "t", [3, 3], &[]);
+    kafka::fill(&cluster.brokers(), "t", 5, b"x");
+    cluster.broker(0).kill();
+    kafka::fill(&cluster.brokers(), "t", 5, b"x");
+    cluster.start_again(0);
+    assert_eq!(kafka::consume(&cluster.brokers(), "t").len(), 30);
+}
+
+#[test]
 fn the_shared_servers_answer() {
     assert!(questdb::Client::shared().is_up());
     assert_eq!(questdb::Client::shared().value("select 1"), 1);

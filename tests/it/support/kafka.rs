@@ -18,7 +18,8 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// Several brokers may start at once on few cores.
+const START_LIMIT: Duration = Duration::from_secs(180);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 const CONSUME_LIMIT: Duration = Duration::from_secs(60);
 
@@ -54,17 +55,14 @@ pub(crate) fn consume(brokers: &str, topic: &str) -> Vec<Message> {
 }
 
 /// First offset of a partition and the offset after its last. A broker that has just
-/// started does not lead its partitions yet.
+/// started does not lead its partitions yet, and the partitions of one that died are led by another soon.
 fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
-    let mut found = None;
-    wait::until("the broker leads the partition", REQUEST_LIMIT, || {
+    wait::until_some("the broker leads the partition", REQUEST_LIMIT, || {
         match consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT) {
-            Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotLeaderForPartition)) => {}
-            fetched => found = Some(fetched.unwrap()),
+            Err(KafkaError::MetadataFetch(error)) if error != RDKafkaErrorCode::UnknownTopicOrPartition => None,
+            fetched => Some(fetched.unwrap()),
         }
-        found.is_some()
-    });
-    found.unwrap()
+    })
 }
 
 /// Number of messages in a topic.
@@ -84,9 +82,25 @@ pub(crate) fn taken(brokers: &str, topic: &str) -> i64 {
         .sum()
 }
 
+/// The offset after the last record of every partition of a topic.
+pub(crate) fn ends(brokers: &str, topic: &str) -> Vec<i64> {
+    let consumer: BaseConsumer = config(brokers).create().unwrap();
+    (0..partition_count(&consumer, topic)).map(|partition| watermarks(&consumer, topic, partition).1).collect()
+}
+
 /// Makes a topic with one replica.
 pub(crate) fn create_topic(brokers: &str, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
-    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    create_replicated_topic(brokers, topic, [partitions, 1], settings);
+}
+
+/// Makes a topic with this number of partitions, and of replicas of each.
+pub(crate) fn create_replicated_topic(
+    brokers: &str,
+    topic: &str,
+    [partitions, replicas]: [i32; 2],
+    settings: &[(&str, &str)],
+) {
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(replicas));
     for (key, value) in settings {
         new = new.set(key, value);
     }
@@ -221,7 +235,7 @@ pub(crate) struct Broker {
     process: Option<Process>,
     ports: [u16; 2],
     settings: Vec<String>,
-    users: String,
+    environment: Vec<(&'static str, String)>,
     root: TempDir,
 }
 
@@ -239,15 +253,20 @@ impl Broker {
 
     /// The same with users for SCRAM-SHA-512: `NAME:PASSWORD`, with spaces between.
     pub(crate) fn start_with_users(settings: &[&str], users: &str) -> Self {
-        let mut broker = Self {
+        let mut broker = Self::new(settings);
+        broker.environment.push(("KAFKA_USERS", users.to_owned()));
+        broker.start_again();
+        broker
+    }
+
+    fn new(settings: &[&str]) -> Self {
+        Self {
             process: None,
             ports: [ports::free(), ports::free()],
             settings: settings.iter().map(|&line| line.to_owned()).collect(),
-            users: users.to_owned(),
+            environment: Vec::new(),
             root: tempfile::tempdir().unwrap(),
-        };
-        broker.start_again();
-        broker
+        }
     }
 
     /// Its address for clients.
@@ -307,24 +326,76 @@ impl Broker {
 
     /// Starts it on the same data and ports, and waits until it answers.
     pub(crate) fn start_again(&mut self) {
+        self.launch();
+        self.wait_ready(1);
+    }
+
+    fn launch(&mut self) {
         assert!(self.process.is_none(), "the broker runs already");
         let mut command = server_script("kafka.sh");
-        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string())).env("KAFKA_USERS", &self.users);
+        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string())).envs(self.environment.clone());
         let [port, controller_port] = self.ports.map(|port| port.to_string());
         command.args(
             self.settings
                 .iter()
                 .map(|line| line.replace("{port}", &port).replace("{controller_port}", &controller_port)),
         );
-        let mut process = Process::start(command, &self.root.path().join("broker.log"));
-        process.wait_ready("Kafka answers", START_LIMIT, || self.answers());
-        self.process = Some(process);
+        self.process = Some(Process::start(command, &self.root.path().join("broker.log")));
     }
 
-    fn answers(&self) -> bool {
-        std::net::TcpStream::connect(self.brokers()).is_ok() && {
-            let consumer: BaseConsumer = config(&self.brokers()).create().unwrap();
-            consumer.fetch_metadata(None, Duration::from_secs(2)).is_ok_and(|metadata| !metadata.brokers().is_empty())
+    /// Waits until it knows this number of brokers, itself among them.
+    fn wait_ready(&mut self, brokers: usize) {
+        let address = self.brokers();
+        let process = self.process.as_mut().expect("the broker runs");
+        process.wait_ready("Kafka answers", START_LIMIT, || known_brokers(&address) >= brokers);
+    }
+}
+
+/// Number of brokers that the broker at an address knows; 0 if it does not answer.
+fn known_brokers(address: &str) -> usize {
+    if std::net::TcpStream::connect(address).is_err() {
+        return 0;
+    }
+    let consumer: BaseConsumer = config(address).create().unwrap();
+    consumer.fetch_metadata(None, Duration::from_secs(2)).map_or(0, |metadata| metadata.brokers().len())
+}
+
+/// Three brokers that are also the controllers. Each has a copy of all data, and two of
+/// them are enough for a write. They keep their ports and their data over stop and start.
+#[derive(Debug)]
+pub(crate) struct Cluster([Broker; Self::SIZE]);
+
+impl Cluster {
+    pub(crate) const SIZE: usize = 3;
+
+    /// Starts the brokers and waits until they know each other.
+    pub(crate) fn start() -> Self {
+        let mut brokers = std::array::from_fn(|_| Broker::new(&[]));
+        let voter = |(index, broker): (usize, &Broker)| format!("{}@127.0.0.1:{}", index + 1, broker.ports[1]);
+        let voters: Vec<String> = brokers.iter().enumerate().map(voter).collect();
+        for (index, broker) in brokers.iter_mut().enumerate() {
+            let node = (index + 1).to_string();
+            broker.environment = vec![("KAFKA_NODE", node), ("KAFKA_VOTERS", voters.join(","))];
+            broker.environment.push(("KAFKA_HEAP", "256m".to_owned()));
+            broker.launch();
         }
+        brokers.iter_mut().for_each(|broker| broker.wait_ready(Self::SIZE));
+        Self(brokers)
+    }
+
+    /// The addresses of all brokers for clients.
+    pub(crate) fn brokers(&self) -> String {
+        self.0.each_ref().map(Broker::brokers).join(",")
+    }
+
+    /// One of the brokers, to stop, kill or freeze it.
+    pub(crate) fn broker(&mut self, index: usize) -> &mut Broker {
+        &mut self.0[index]
+    }
+
+    /// Starts a broker on its data and ports, and waits until it knows all.
+    pub(crate) fn start_again(&mut self, index: usize) {
+        self.0[index].launch();
+        self.0[index].wait_ready(Self::SIZE);
     }
 }

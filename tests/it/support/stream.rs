@@ -67,6 +67,15 @@ impl Stream {
     pub(crate) fn samples(&self) -> Samples {
         let mut ordered: Vec<&Reading> = self.first.iter().collect();
         ordered.sort_by_key(|reading| (reading.sequence, reading.decode_revision, reading.index, reading.part));
+        Self::last_of(ordered)
+    }
+
+    /// Per key the last value in the order of the topic, which may have readings of several journals.
+    pub(crate) fn last_in_topic(&self) -> Samples {
+        Self::last_of(self.records.iter().map(|(_, reading)| reading))
+    }
+
+    fn last_of<'a>(ordered: impl IntoIterator<Item = &'a Reading>) -> Samples {
         let mut samples = Samples::new();
         for reading in ordered {
             for value in &reading.values {
