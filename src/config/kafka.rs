@@ -72,7 +72,8 @@ fn small(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
 
-fn security(section: &mut Section<'_>) -> (Option<Tls>, Option<Sasl>) {
+/// Encryption and credentials of the connections.
+pub(super) fn security(section: &mut Section<'_>) -> (Option<Tls>, Option<Sasl>) {
     let choices = [
         ("plaintext", (false, false)),
         ("tls", (true, false)),

@@ -5,6 +5,8 @@
 //! back are dropped, what is confirmed is committed, and then the partition is given up. Where it is lost, nothing is
 //! committed. Knows no sink; `app` gives the function that makes them.
 
+mod replay;
+
 use super::log::Log;
 use super::partition::{Change, Consumer, Events, Membership, Partition, Signal, settings};
 use super::pump::{PumpHandle, StartError};

@@ -16,6 +16,7 @@ mod offsets;
 mod reader;
 mod signal;
 mod sources;
+mod times;
 
 pub use assigned::Partition;
 pub(super) use assigned::{JUDGED_BEFORE, Membership};
