@@ -1,5 +1,5 @@
-//! What every client of Kafka needs: the brokers, encryption and credentials, the client library's log lines and
-//! errors in our words, and the value formats of `meterline.v1`.
+//! The part that every client of Kafka needs: the brokers, encryption and credentials, the client library's log lines and
+//! errors in our words.
 //!
 //! Does not know topics, groups or records. Invariants: a secret leaves its [`Secret`](crate::secret::Secret) only
 //! to enter the library; no sentence holds one.

@@ -228,7 +228,7 @@ impl Shared {
         }
     }
 
-    /// Polls until a stop, or for good after another process took this member's name.
+    /// Polls until a stop, or permanently after another process took this member's name.
     fn be_member(&self, membership: &Membership) {
         let mut tried: Option<Instant> = None;
         loop {

@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// What every form of [`reading`] means.
+    /// Asserts that a value is [`reading`].
     fn assert_is_it(value: &[u8]) {
         let mut body = b"of before".to_vec();
         let found = published(value, &mut body).unwrap();

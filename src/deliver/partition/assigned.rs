@@ -32,7 +32,7 @@ const PARTITIONS: Uuid = uuid!("0a4c0e5a-2f2b-5d9e-9a55-6f9f6f1d7c11");
 pub(in crate::deliver) const JUDGED_BEFORE: Limits =
     Limits { code_revision: RULE_CODE_REVISION, earliest: UnixNanos(0), ahead_ns_max: i64::MAX, age_ns_max: i64::MAX };
 
-/// What all partitions of a member share.
+/// The part that all partitions of a member share.
 #[derive(Clone)]
 pub(in crate::deliver) struct Membership {
     pub(in crate::deliver) consumer: Arc<Consumer>,

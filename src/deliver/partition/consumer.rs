@@ -147,7 +147,7 @@ pub(in crate::deliver) fn settings(
     settings
 }
 
-/// Settings of a client that reads committed records and commits nothing by itself.
+/// Settings of a client that reads committed records and commits nothing automatically.
 pub(super) fn reading(client: &Client, group: &str) -> ClientConfig {
     let mut settings = client.settings();
     settings

@@ -1,6 +1,6 @@
 //! Reads a partition's records as the pump takes them.
 //!
-//! What is no reading becomes a dead letter, synced before the next record is read, and the partition goes on. A
+//! A value that is no reading becomes a dead letter, synced before the next record is read, and the partition goes on. A
 //! record's own identity is in the dead letter's reason: its journal and sequence are the partition and the offset.
 
 use super::assigned::{JUDGED_BEFORE, Partition, offset_of, sequence_of};

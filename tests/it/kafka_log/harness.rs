@@ -167,7 +167,7 @@ impl Member {
         self.group.join();
     }
 
-    /// What its pumps say.
+    /// The last errors of its pumps.
     pub(super) fn troubles(&self) -> Vec<String> {
         let why = |pump: &Arc<meterline::deliver::PumpHandle>| pump.status().last_error.map(|(_, why)| why);
         self.group.pumps().iter().filter_map(why).collect()
