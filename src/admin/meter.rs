@@ -185,8 +185,7 @@ fn charts(data: &Data) -> Vec<Chart> {
 
 fn amount_name(unit: Unit) -> &'static str {
     match unit {
-        Unit::WattHour => "Energy",
-        Unit::KilowattHour | Unit::MegawattHour | Unit::Megajoule | Unit::Gigajoule => "Energy",
+        Unit::WattHour | Unit::KilowattHour | Unit::MegawattHour | Unit::Megajoule | Unit::Gigajoule => "Energy",
         Unit::CubicMetre | Unit::Litre => "Volume",
         _ => "Amount",
     }

@@ -271,7 +271,7 @@ fn stored(disk: &SharedDisk) -> VecDeque<Stretch> {
         |it: &VecDeque<Stretch>| it.iter().zip(it.iter().skip(1)).all(|(one, next)| one.until <= next.until);
     stretches.filter(is_ordered).unwrap_or_else(|| {
         let directory = disk.path().display();
-        tracing::warn!(file = FILE, %directory, "the list of each source's bytes is damaged and not used: what is in the journal now counts for no source; nothing is to be done");
+        tracing::warn!(file = FILE, %directory, "the list of each source's bytes is damaged and not used: records that are in the journal now count for no source; you need not do anything");
         VecDeque::new()
     })
 }

@@ -1,4 +1,4 @@
-//! Files of which a bit has changed.
+//! Files in which one bit has changed.
 
 use super::super::files::{DIRECTORY, NEWEST, context_in};
 use super::super::*;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-/// The contents of which a start finds one.
+/// The contents that a file may have after a power cut: a start must find one of them.
 #[derive(Debug)]
 pub(super) struct Possible<T> {
     what: &'static str,

@@ -41,7 +41,7 @@ pub(crate) struct Options {
     /// No seed begins after this time
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=40))]
     pub(crate) minutes: u64,
-    /// Run services that are broken on purpose, each of which must be found (a build with test-faults)
+    /// Break the service on purpose in each way, and fail unless the check of the stores finds it (needs a build with test-faults)
     #[arg(long, conflicts_with_all = ["blocks", "seeds", "runs"])]
     pub(crate) prove: bool,
     /// One chosen seed of each block, and --prove: two minutes
