@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod generator;
 pub mod kafka_record;
 pub mod ports;
+pub mod run;
 pub mod schedule;
 pub mod servers;
 pub mod tally;

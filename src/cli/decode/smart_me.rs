@@ -5,7 +5,7 @@
 use super::item::{Item, Judge, ValueItem};
 use super::output::Output;
 use crate::cli::failure::Failure;
-use crate::reading::registry::{Unit, entry};
+use crate::reading::registry;
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
 use crate::vendor::smart_me::{Device, Values};
 use crate::vendor::{At, Value};
@@ -76,7 +76,7 @@ fn registers(bytes: &[u8], judge: &Judge) -> Result<Vec<Item>, String> {
 
 fn value(meter: MeterId, at: UnixNanos, sample: Sample, judge: &Judge) -> Item {
     let Sample { obis, value } = sample;
-    let unit = entry(obis).map_or(Unit::Unknown, |entry| entry.unit);
+    let unit = registry::unit(obis);
     let raw_code = obis.to_string().into();
     let value = Value { channel: "".into(), at: At::Time(at), flags: Flags::NONE, obis, value, unit, raw_code };
     Item::Value(ValueItem::of(&value, (meter.to_string(), meter.to_string()), judge))

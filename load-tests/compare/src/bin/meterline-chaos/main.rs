@@ -18,11 +18,12 @@ mod world;
 
 use book::Book;
 use clap::{Parser as _, ValueEnum as _};
+use meterline_compare::run::{empty, say};
 use meterline_compare::servers::root;
 use meterline_compare::{children, clock};
 use options::{Block, Options};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use world::{Run, World};
@@ -142,19 +143,4 @@ fn needs_strace() -> Result<(), String> {
         return Ok(());
     }
     Err("strace is missing: install it (Debian and Ubuntu: apt-get install strace)".to_owned())
-}
-
-fn empty(directory: &Path) -> Result<(), String> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", directory.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A line about the progress.
-fn say(begun: Instant, line: &str) {
-    let seconds = begun.elapsed().as_secs();
-    eprintln!("[{:3}:{:02}] {line}", seconds / 60, seconds % 60);
 }

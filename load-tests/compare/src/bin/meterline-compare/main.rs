@@ -14,6 +14,7 @@ mod table;
 use clap::{Parser as _, ValueEnum as _};
 use load::Load;
 use measure::{Bench, Cell};
+use meterline_compare::run::{empty, say};
 use meterline_compare::servers::{self, Stores};
 use meterline_compare::{children, clock};
 use options::{Options, Scenario};
@@ -122,19 +123,4 @@ fn allow_descriptors() -> Result<(), String> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
         .map_err(|error| format!("the limit of open files cannot be raised: {error}"))
-}
-
-fn empty(directory: &Path) -> Result<(), String> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", directory.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A line about the progress.
-fn say(begun: Instant, line: &str) {
-    let seconds = begun.elapsed().as_secs();
-    eprintln!("[{:3}:{:02}] {line}", seconds / 60, seconds % 60);
 }
