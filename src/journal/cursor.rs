@@ -102,7 +102,8 @@ impl Cursors {
     /// most once a second.
     ///
     /// # Errors
-    /// An invalid name, or a failing disk; the old cursor is then unchanged.
+    /// An invalid name, or a failing disk. A crash may then leave the old cursor or the new
+    /// one, so the lower of the two is the known one: it pins the records that either needs.
     pub fn store(&self, cursor: &Cursor) -> Result<(), CursorError> {
         if !is_name(&cursor.name) {
             return Err(CursorError::Name { name: cursor.name.clone(), bytes_max: NAME_BYTES_MAX });
@@ -112,10 +113,14 @@ impl Cursors {
         if let Some(moved) = self.place.as_ref().and_then(|place| place.moved()) {
             return Err(self.io(&file, &io::Error::other(moved)));
         }
-        disk::replace(&*self.disk, &file, cursor.to_text().as_bytes(), FILE_BYTES_MAX)
-            .map_err(|error| self.io(&file, &error))?;
-        self.known.lock().insert(cursor.name.clone(), Some(cursor.clone()));
-        Ok(())
+        let stored = disk::replace(&*self.disk, &file, cursor.to_text().as_bytes(), FILE_BYTES_MAX);
+        let mut known = self.known.lock();
+        let is_lowest =
+            |known: &Option<Cursor>| known.as_ref().is_none_or(|it| it.position.next <= cursor.position.next);
+        if stored.is_ok() || !known.get(&cursor.name).is_some_and(is_lowest) {
+            known.insert(cursor.name.clone(), Some(cursor.clone()));
+        }
+        stored.map_err(|error| self.io(&file, &error))
     }
 
     /// Removes a cursor and its checkpoints, so that it pins nothing any more. Returns
@@ -131,7 +136,7 @@ impl Cursors {
         let file = format!("{FILE_PREFIX}{name}");
         let checkpoints = format!("{}{name}", super::checkpoints::FILE_PREFIX);
         let removed = disk::remove_if_there(&*self.disk, &checkpoints)
-            .and_then(|()| self.disk.remove(&file))
+            .and_then(|()| disk::remove_if_there(&*self.disk, &file))
             .and_then(|()| self.disk.sync_names());
         removed.map_err(|error| self.io(&file, &error))?;
         self.known.lock().remove(name);

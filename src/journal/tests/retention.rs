@@ -157,6 +157,25 @@ fn removed_segments_never_leave_a_hole_after_a_power_cut() {
 }
 
 #[test]
+fn a_cursor_whose_store_failed_pins_what_it_needs_because_a_power_cut_may_bring_it_back() {
+    let retain = Retention { bytes: 0, age_ns: 0 };
+    for seed in 0..20 {
+        let disk = FaultyDisk::new(seed);
+        let (journal, _) = Journal::open_on(shared(&disk), Options { retain, ..small("faulty") }).unwrap();
+        append_each(&journal, 2);
+        disk.fail(Operation::SyncNames, 1);
+        let cursor = Cursor::at("kafka", journal.position(Sequence(2)), UnixNanos(1));
+        journal.cursors().store(&cursor).unwrap_err();
+        append_each(&journal, 10 * PER_SEGMENT);
+        cut_power(&disk, journal);
+        let (journal, _) = open(&disk);
+        if let Some(cursor) = journal.cursors().load("kafka").unwrap() {
+            assert_eq!(journal.resolve(cursor.position), ResolvedCursor::At(cursor.position), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_forgotten_cursor_pins_nothing() {
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(3)).unwrap();
     store_cursor(&journal, "kafka", 1);

@@ -12,6 +12,9 @@ use serde::Deserialize;
 const ROW_FAULT: &str = "designated timestamp overflow";
 /// In the refusal of a statement that writes, by a read-only server.
 const NO_WRITES: &str = "Write permission denied";
+/// In the refusals of a view while another connection creates one: QuestDB's parser mixes up their tables
+/// (<https://github.com/questdb/questdb/issues/6145>).
+const MIXED_UP_VIEWS: [&str; 2] = ["base table is not referenced in materialized view query", "more than one table used"];
 /// Characters of a server's message that are passed on.
 const MESSAGE_CHARS_MAX: usize = 500;
 
@@ -62,6 +65,11 @@ pub(super) fn of_statement(url: &ServerUrl, status: u16, said: &str) -> SinkErro
     let said = shortened(said);
     of_status(url, status, &said)
         .unwrap_or_else(|| SinkError::blocked(format!("QuestDB at {url} refused a statement: {said}")))
+}
+
+/// Whether the server mixed up the creation of a view with another one at the same time.
+pub(super) fn is_mixed_up_view(error: &SinkError) -> bool {
+    MIXED_UP_VIEWS.iter().any(|said| error.message.contains(said))
 }
 
 /// Statuses with the same meaning for every request.
@@ -185,6 +193,18 @@ mod tests {
                 Fault::Sink(error) => assert_eq!(error.kind, trouble, "{status}"),
                 row @ Fault::Row { .. } => panic!("{status}: {row:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn the_refusal_of_a_view_that_was_mixed_up_with_another_one_is_known() {
+        let url = ServerUrl::parse("http://questdb:9000").unwrap();
+        for (said, is_mixed_up) in [
+            ("base table is not referenced in materialized view query: samples_hour", true),
+            ("more than one table used in query, base table has to be set using 'WITH BASE'", true),
+            ("table does not exist [table=samples_hour]", false),
+        ] {
+            assert_eq!(is_mixed_up_view(&of_statement(&url, 400, said)), is_mixed_up, "{said}");
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::config::{Config, TableName};
 use super::confirm;
+use super::fault;
 use super::schema::{self, Actual, Column, Difference, PartitionUnit};
 use super::server::Server;
 use super::ttl;
@@ -18,7 +19,9 @@ const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql"
 const METERS_SQL: &str = include_str!("../../../migrations/questdb/meters.sql");
 const HISTORY_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
 const HISTORY: &str = "meterline_migrations";
-/// Between two looks whether a refresh has ended.
+/// Attempts to create a view that the server mixes up with another one.
+const CREATE_VIEW_ATTEMPTS_MAX: u32 = 10;
+/// Between two looks whether a refresh has ended, and between two such attempts.
 const REFRESH_POLL: Duration = Duration::from_millis(50);
 
 /// The server cannot be migrated.
@@ -197,7 +200,7 @@ impl Migration<'_> {
             match view {
                 View::Missing => {
                     let did = format!("created; refreshed every {}", roll_up.every());
-                    self.run_step(&roll_up.statement(table), &name, did)?;
+                    self.create_view(&roll_up.statement(table), &name, did)?;
                 }
                 View::Invalid { why } => {
                     if !self.refresh_view(roll_up, &name, &why)? {
@@ -210,6 +213,18 @@ impl Migration<'_> {
             base_made = Some((roll_up, asked_us));
         }
         Ok(())
+    }
+
+    /// Creates a view, also beside another program that creates one at the same time.
+    fn create_view(&mut self, sql: &str, name: &str, did: String) -> Result<(), SinkError> {
+        let mut attempts = 1..CREATE_VIEW_ATTEMPTS_MAX;
+        while let Err(error) = self.server.execute(sql) {
+            if !fault::is_mixed_up_view(&error) || attempts.next().is_none() {
+                return Err(error);
+            }
+            std::thread::sleep(REFRESH_POLL);
+        }
+        self.done_step(name, did)
     }
 
     /// Refreshes an invalid view, unless that would delete its rows for ever.
@@ -248,6 +263,10 @@ impl Migration<'_> {
 
     fn run_step(&mut self, sql: &str, object: &str, did: String) -> Result<(), SinkError> {
         self.server.execute(sql)?;
+        self.done_step(object, did)
+    }
+
+    fn done_step(&mut self, object: &str, did: String) -> Result<(), SinkError> {
         let step = Step { object: object.to_owned(), did };
         tracing::info!(object = %step.object, did = %step.did, "migrated QuestDB");
         self.done.push(step.clone());
