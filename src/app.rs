@@ -16,6 +16,7 @@ mod error;
 mod fill;
 mod finding;
 mod journal;
+mod kafka_log;
 mod live;
 mod migrate;
 mod offline;

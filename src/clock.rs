@@ -48,6 +48,13 @@ impl Clock {
         now
     }
 
+    /// Time since the machine was started. It runs while this process is stopped and while the machine sleeps.
+    pub fn since_boot(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let nanos = u32::try_from(now.tv_nsec).unwrap_or_default();
+        Duration::new(now.tv_sec.max(0).unsigned_abs(), nanos)
+    }
+
     /// Time passed since `start`.
     pub fn elapsed(&self, start: Instant) -> Duration {
         self.monotonic().saturating_duration_since(start)

@@ -17,6 +17,7 @@ mod journal;
 mod json;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod kafka_log;
 mod keys;
 mod ksem;
 mod metering_points;
@@ -237,7 +238,7 @@ fn link(settings: &mut Settings) {
 fn read(mut root: Section<'_>, entries: &mut Vec<(String, Entry)>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
-    let is_alone = !root.has("smart_me") && !SOURCES.iter().any(|(table, _)| root.has(table));
+    let is_alone = !root.has("smart_me") && !root.has("kafka_log") && !SOURCES.iter().any(|(table, _)| root.has(table));
     let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"), is_alone);
     let faults_before = root.fault_count();
     let sections = root.sections("smart_me");
@@ -283,7 +284,8 @@ fn read(mut root: Section<'_>, entries: &mut Vec<(String, Entry)>) -> Config {
         );
     }
     section.finish();
-    let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
+    let mut sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
+    kafka_log::kafka_log(&mut root, &mut sinks, webhook.is_listening() || !sources.is_empty());
     let canary = canary::canary(root.section("canary"), &webhook, &sinks, &taken);
     root.finish();
     let settings = Settings::default();

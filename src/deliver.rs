@@ -1,12 +1,13 @@
-//! Delivery from the journal into sinks: the sink interface and the pump that feeds one sink.
+//! Delivery from a log into sinks: the sink interface and the pump that feeds one sink.
+//! The log is this node's journal, or a partition of a Kafka topic.
 //!
 //! A pump is one thread with one cursor. It does not know which sink it feeds, nor
-//! other pumps. Invariants: a sink gets records in journal order from one thread; the
+//! other pumps. Invariants: a sink gets records in the log's order from one thread; the
 //! stored cursor never passes the sink's safe position; after any error, panics
 //! included, the pump goes back to the lowest unsafe record, waits, and sends again;
 //! a rewind is durable before its first record is sent.
 //!
-//! Files: `sink` is the sink interface. `run` is the pump's loop over `state`; its steps
+//! Files: `sink` is the sink interface, `log` the log, `partition` the one that Kafka has. `run` is the pump's loop over `state`; its steps
 //! are `start` (first position), `feed` (handing records over), `skip` (records that
 //! retention deleted) and `rewind`. `replay` defines a replay, `records` reads its records,
 //! `redecode` decodes them again, and `estimate` predicts its size. `keeper` and `coverage` are sinks of their own.
@@ -17,9 +18,14 @@ mod cursor;
 mod error;
 mod estimate;
 mod feed;
+#[cfg(feature = "kafka")]
+mod kafka_log;
 mod keeper;
+mod log;
 mod logged_reasons;
 mod metrics;
+#[cfg(feature = "kafka")]
+mod partition;
 mod poison;
 mod position;
 mod pump;
@@ -40,7 +46,12 @@ pub(crate) mod tests;
 
 pub use coverage::{CoverageSink, PINNED_BYTES_MAX};
 pub use estimate::{Estimate, EstimateError, estimate};
+#[cfg(feature = "kafka")]
+pub use kafka_log::{Group, GroupConfig, GroupStatus, SinkFor};
 pub use keeper::Keeper;
+pub use log::Log;
+#[cfg(feature = "kafka")]
+pub use partition::Partition;
 pub use pump::{PumpHandle, StartError};
 pub use records::CurrentRules;
 pub use redecode::Redecode;

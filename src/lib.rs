@@ -17,6 +17,7 @@
 //! | 1 | [`wire`] | the decoders: from bytes to readings, without a copy |
 //! | 1 | [`vendor`] | the messages of the vendors' APIs as types |
 //! | 2 | [`http`] | the HTTP client: bounds, budget, outcomes |
+//! | 2 | `kafka` | brokers, credentials, log lines and errors of every Kafka client |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`contexts`] | channel maps and the like, by version |
 //! | 3 | [`dead_letters`] | undelivered data that waits to be re-submitted or dropped |
@@ -52,6 +53,8 @@ pub mod faults;
 pub mod http;
 pub mod ingest;
 pub mod journal;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod meters;
 pub mod metrics;
 pub mod proto;

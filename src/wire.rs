@@ -14,13 +14,16 @@ mod judged;
 pub mod meters;
 #[cfg(test)]
 mod oracle;
+mod published;
 mod reading;
 mod revision;
 mod seen;
 pub mod smart_me;
 
+pub use batch::Envelope;
 pub use error::{DecodeError, DecodeErrorKind, FieldPath, WireType};
 pub use formats::{PayloadFormat, Reading, Readings, Values, readings};
 pub use judged::{Judged, JudgedSamples, Tally};
+pub use published::published;
 pub use revision::{DECODE_REVISION, decode_revision};
 pub use seen::SeenReading;

@@ -1,6 +1,6 @@
 //! The small parsers of what comes from outside: answers of smart-me's REST API, JSON
-//! documents, OBIS codes, messages of devices in the local network; and what operators write: the
-//! configuration, times of commands. Nothing panics, and every value is
+//! documents, OBIS codes, messages of devices in the local network, records of a Kafka topic; and
+//! what operators write: the configuration, times of commands. Nothing panics, and every value is
 //! finite.
 
 use meterline::config;
@@ -17,6 +17,7 @@ use meterline::vendor::smart_me::{
     Customer, Device, DeviceInformation, MBusGateway, Registration, SiteOfMeter, Values,
 };
 use meterline::vendor::{At, Part, Transformers};
+use meterline::wire::{self, PayloadFormat};
 use meterline_load::proto::ksem::GdRs;
 use prost::Message as _;
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub fn check(bytes: &[u8]) {
         text.parse::<When>().ok();
         select::registers(&[Obis([1, 0, 1, 8, 0, 255])], text).ok();
     }
+    published(bytes);
     p1(bytes);
     ksem(bytes);
     smart_mac(bytes);
@@ -60,6 +62,14 @@ pub fn check(bytes: &[u8]) {
     dsmr_logger::LoggerInfo::read(bytes).ok();
     smappee(bytes);
     smappee_mqtt(bytes);
+}
+
+/// A record of a topic that other programs may write to.
+fn published(bytes: &[u8]) {
+    let mut body = Vec::new();
+    if wire::published(bytes, &mut body).is_ok() {
+        assert_eq!(wire::readings(PayloadFormat::ReadingBatch, &body).map(Iterator::count), Ok(1));
+    }
 }
 
 /// A file is a configuration that equals itself, or has faults with a place and a message.

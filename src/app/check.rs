@@ -57,7 +57,7 @@ fn summary(config: &Config) -> String {
         0 => String::new(),
         count => format!(", other sources: {count}"),
     };
-    format!("{webhook}{sources}, sinks: {}", super::sinks::names(config).join(", "))
+    format!("{webhook}{sources}, sinks: {}", super::sinks::shown(config))
 }
 
 /// The certificate of the admin pages, or the warning that their login can be read on its way.

@@ -5,9 +5,9 @@ use super::reload::Reloader;
 use super::{replay, sinks};
 use crate::admin::Status;
 use crate::config::Config;
-use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate};
+use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate, Reread};
 use crate::dead_letters::{DeadLetter, Kind, LetterId, Settlement};
-use crate::deliver::{PumpHandle, Redecode};
+use crate::deliver::{PumpHandle, Redecode, Rewound};
 use crate::ingest::{Entrance, Receipt};
 use crate::wire::{PayloadFormat, Tally};
 use serde::Serialize;
@@ -24,6 +24,10 @@ pub(super) struct Commands {
 }
 
 type Outcome = Result<Vec<String>, String>;
+
+const OF_TOPIC: &str = "questdb reads a topic, which has the readings of all sources as they were delivered: replay without \
+                        --source, --redecode, --rule and --at-now, or replay --sink kafka with them at the nodes that took the \
+                        readings in";
 
 impl Commands {
     pub(super) fn new(config: &Config, parts: Parts, reloader: Reloader) -> Self {
@@ -46,7 +50,7 @@ impl Commands {
 
     fn replay(&self, request: &Replay) -> Outcome {
         let rewind = replay::rewind(self.parts.journal.view(), &self.store, &self.parts.clock, request)?;
-        let mut lines = Vec::new();
+        let mut lines = self.replay_topic(request)?;
         for pump in self.selected_pumps(request.sink.as_deref())? {
             let name = pump.name();
             let rewound = pump.rewind(rewind).map_err(|error| format!("{name}: {error}"))?;
@@ -60,7 +64,37 @@ impl Commands {
         Ok(lines)
     }
 
+    /// Replays the partitions that this node reads. A topic has the readings as they were delivered, for all sources.
+    fn replay_topic(&self, request: &Replay) -> Outcome {
+        let log = &self.parts.kafka_log;
+        if !log.is_selected(request.sink.as_deref()) {
+            return Ok(Vec::new());
+        }
+        if request.source.is_some() || request.reread != Reread::default() {
+            return match request.sink {
+                // The nodes that took the readings in send them to the topic again.
+                None => Ok(Vec::new()),
+                Some(_) => Err(OF_TOPIC.to_owned()),
+            };
+        }
+        let outcomes = log.rewind(replay::parse_time(&request.from)?);
+        if outcomes.is_empty() {
+            return Err("questdb: this node reads no partition of the topic now; ask the nodes that do".to_owned());
+        }
+        let line = |(name, rewound): (String, Result<Rewound, String>)| match rewound {
+            Ok(Rewound { from, until }) if from < until => {
+                Ok(format!("{name}: replaying from record {from} up to now"))
+            }
+            Ok(_) => Ok(replay::not_reached(&name)),
+            Err(why) => Err(format!("{name}: {why}")),
+        };
+        outcomes.into_iter().map(line).collect()
+    }
+
     fn estimate(&self, request: &Replay) -> Result<Vec<ReplayEstimate>, String> {
+        if request.sink.is_some() && self.parts.kafka_log.is_selected(request.sink.as_deref()) {
+            return Err("the replay of a topic cannot be estimated; replay without --dry-run".to_owned());
+        }
         let rewind = replay::rewind(self.parts.journal.view(), &self.store, &self.parts.clock, request)?;
         let sinks = self.selected_pumps(request.sink.as_deref())?.into_iter().map(|pump| {
             let status = pump.status();
@@ -71,7 +105,7 @@ impl Commands {
 
     fn selected_pumps(&self, sink: Option<&str>) -> Result<Vec<&PumpHandle>, String> {
         let selected: Vec<_> = self.parts.pumps.iter().filter(|pump| replay::is_selected(pump.name(), sink)).collect();
-        if selected.is_empty() {
+        if selected.is_empty() && !self.parts.kafka_log.is_selected(sink) {
             let names: Vec<_> = self.parts.pumps.iter().map(PumpHandle::name).collect();
             return Err(format!("no such sink; running sinks: {}", names.join(", ")));
         }

@@ -12,6 +12,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const PROCESS: u64 = 64;
 /// The files or connections of a sink, and its reader of the journal.
 const PER_SINK: u64 = 32;
+/// Connections to the brokers, and to QuestDB for the partitions of a topic that are read here.
+#[cfg(all(feature = "kafka", feature = "questdb"))]
+const KAFKA_LOG: u64 = 256;
 /// The clients of the control socket.
 const CONTROL: u64 = 16;
 /// With fewer connections the webhook could not be of use.
@@ -40,6 +43,8 @@ impl Descriptors {
     fn at(limit: u64, config: &Config) -> Self {
         let sinks = super::sinks::names(config).len() as u64;
         let sources: u64 = config.sources.iter().map(Source::connections_max).sum();
+        #[cfg(all(feature = "kafka", feature = "questdb"))]
+        let sources = sources + config.sinks.kafka_log.as_ref().map_or(0, |_| KAFKA_LOG);
         let reserved = PROCESS + CONTROL + admin::CONNECTIONS_MAX as u64 + PER_SINK * sinks + sources;
         let wanted = if config.webhook.is_listening() { config.webhook.bounds.connections_max as u64 } else { 0 };
         Self { limit, reserved, wanted }

@@ -1,5 +1,6 @@
 //! The running parts that sources, commands and pages use.
 
+use super::kafka_log::KafkaLog;
 use super::live::Live;
 use crate::clock::Clock;
 use crate::coverage::Coverage;
@@ -26,6 +27,7 @@ pub(super) struct Parts {
     pub(super) ingest: Ingest,
     pub(super) live: Live,
     pub(super) pumps: Arc<Vec<PumpHandle>>,
+    pub(super) kafka_log: KafkaLog,
     pub(super) sources: Arc<SourceGroups>,
 }
 

@@ -99,7 +99,7 @@ fn to_estimate(sink: Candidate, found: Option<Estimate>) -> ReplayEstimate {
 }
 
 /// Parses a time of a command.
-fn parse_time(text: &str) -> Result<UnixNanos, String> {
+pub(super) fn parse_time(text: &str) -> Result<UnixNanos, String> {
     let time: jiff::Timestamp = text.parse().map_err(|_| {
         format!("'{text}' is not a time; write it like 2026-11-22T14:00:00Z or 2026-11-22T15:00:00+01:00")
     })?;

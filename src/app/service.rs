@@ -4,6 +4,7 @@ use super::canary::{self, Findings, Login};
 use super::descriptors::Descriptors;
 use super::error::StartError;
 use super::fill::Fill;
+use super::kafka_log::KafkaLog;
 use super::live::Live;
 use super::parts::Parts;
 use super::passed_sockets::PassedSockets;
@@ -122,7 +123,7 @@ impl Service {
             .map_err(StartError::because)?;
         tracing::info!(
             webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
-            data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
+            data = %config.data_directory.display(), sinks = sinks::shown(&config),
             "service started"
         );
         let paths = config.webhook.accounts.into_iter().map(|account| (account.name, account.path));
@@ -206,9 +207,11 @@ impl Service {
         for pump in self.parts.pumps.iter() {
             pump.stop(until);
         }
+        self.parts.kafka_log.stop(until);
         for pump in self.parts.pumps.iter() {
             pump.join();
         }
+        self.parts.kafka_log.join();
         self.runtime.block_on(self.parts.sources.join(until));
         self.parts.journal.close();
         #[cfg(feature = "test-faults")]
@@ -348,12 +351,13 @@ fn start_parts(config: &Config, runtime: &Handle, clock: Clock) -> Result<Parts,
     let live = Live::new(config, contexts.clone());
     let followers = (keeper, coverage_sink);
     let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, followers, &live, &clock)?);
+    let kafka_log = KafkaLog::start(config, &journal, &dead_letters, &live, &clock)?;
     let followers = Followers { recent, contexts: contexts.clone(), observer: Some(Arc::new(live.counters.clone())) };
     let ingest = Ingest::followed_by(followers, journal.clone(), Some(dead_letters.clone()), clock.clone());
     let sources = Arc::new(SourceGroups::new(runtime.clone(), clock.clone()));
     let runtime = runtime.clone();
     let units = config.units.clone();
-    Ok(Parts { clock, runtime, journal, dead_letters, coverage, meters, units, ingest, live, pumps, sources })
+    Ok(Parts { clock, runtime, journal, dead_letters, coverage, meters, units, ingest, live, pumps, kafka_log, sources })
 }
 
 fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder, store: Option<Store>) -> Views {

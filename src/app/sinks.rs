@@ -5,6 +5,8 @@ use super::live::Live;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
+#[cfg(feature = "questdb")]
+use crate::deliver::Log;
 use crate::deliver::{CoverageSink, Keeper, PumpHandle, PumpOptions, Sink};
 use crate::journal::Journal;
 use crate::reading::UnixNanos;
@@ -14,19 +16,42 @@ pub(super) const KEEPER: &str = "keeper";
 /// The name of the pump and cursor that record received readings, so that gaps are detected.
 pub(super) const COVERAGE: &str = "coverage";
 
-/// Returns the names of the configured sinks, which are also the names of their cursors.
+/// Returns the names of the configured sinks that read the journal, which are also the names of their cursors.
 pub(super) fn names(config: &Config) -> Vec<&'static str> {
     [
         #[cfg(feature = "sqlite")]
         config.sinks.sqlite.as_ref().map(|_| "sqlite"),
         #[cfg(feature = "questdb")]
-        config.sinks.questdb.as_ref().map(|_| "questdb"),
+        config.sinks.questdb.as_ref().filter(|_| !reads_topic(config)).map(|_| "questdb"),
         #[cfg(feature = "kafka")]
         config.sinks.kafka.as_ref().map(|_| "kafka"),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The names of all configured sinks, for people.
+pub(super) fn shown(config: &Config) -> String {
+    let names = names(config).join(", ");
+    #[cfg(all(feature = "kafka", feature = "questdb"))]
+    if let Some(log) = &config.sinks.kafka_log {
+        let separator = if names.is_empty() { "" } else { ", " };
+        return format!("{names}{separator}questdb from topic {}", log.topic);
+    }
+    names
+}
+
+/// Whether QuestDB reads a topic instead of the journal.
+#[cfg(feature = "questdb")]
+fn reads_topic(config: &Config) -> bool {
+    #[cfg(feature = "kafka")]
+    return config.sinks.kafka_log.is_some();
+    #[cfg(not(feature = "kafka"))]
+    {
+        let _ = config;
+        false
+    }
 }
 
 /// Starts all pumps. The sinks connect later, on their pumps' threads.
@@ -112,6 +137,14 @@ fn refuse_orphans(config: &Config, journal: &Journal) -> Result<(), StartError> 
     if orphans.is_empty() {
         return Ok(());
     }
+    #[cfg(feature = "questdb")]
+    if orphans == ["questdb"] && reads_topic(config) {
+        return Err(StartError::because(
+            "the journal has records that QuestDB may not have, and with [kafka_log] QuestDB reads the topic instead. Start \
+             without [kafka_log] until the page shows that questdb has everything; then, or if the topic has these \
+             records, run `meterline journal forget questdb`",
+        ));
+    }
     Err(StartError::because(format!(
         "the journal keeps records for sinks that are not configured any more: {}. Configure them again, or \
          forget their undelivered records with `meterline journal forget NAME`",
@@ -134,7 +167,7 @@ fn sinks(
         sinks.push(("sqlite", Box::new(sink.keeping(store.retention).in_time_zone(&store.time_zone))));
     }
     #[cfg(feature = "questdb")]
-    if let Some(questdb) = &config.sinks.questdb {
+    if let Some(questdb) = config.sinks.questdb.as_ref().filter(|_| !reads_topic(config)) {
         use crate::sink::questdb::QuestDb;
         let refused = refused_rows("questdb", journal.clone(), letters.clone());
         let sink = QuestDb::new("questdb", &questdb.sink, clock.clone(), journal, refused);
@@ -152,9 +185,9 @@ fn sinks(
 
 /// Returns the handler that keeps QuestDB's refused rows as dead letters.
 #[cfg(feature = "questdb")]
-fn refused_rows(sink: &'static str, journal: Journal, letters: DeadLetters) -> crate::sink::questdb::RefusedRows {
+pub(super) fn refused_rows(sink: &str, log: impl Into<Log>, letters: DeadLetters) -> crate::sink::questdb::RefusedRows {
     use crate::dead_letters::Row;
-    let keep = crate::deliver::RefusedRows::new(sink, journal, letters);
+    let keep = crate::deliver::RefusedRows::new(sink, log, letters);
     Box::new(move |refused| {
         let row = Row { index: refused.index, meter: refused.meter, obis: refused.obis, at: refused.at };
         keep.keep(refused.sequence, row, &refused.reason)

@@ -68,7 +68,7 @@ impl StatusReader {
             sources: self.parts.sources.descriptions(),
             ingest: self.ingest_status(&recent.sources, now),
             journal: self.journal_status(now),
-            sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
+            sinks: self.sinks(),
             canary: self.canary.all().into_iter().map(canary_status).collect(),
             missing: self.gaps_status(),
             silent: self.silent_status(&recent.sources),
@@ -86,6 +86,15 @@ impl StatusReader {
         };
         status.trouble = troubles(&status);
         status
+    }
+
+    fn sinks(&self) -> Vec<SinkStatus> {
+        let mut sinks: Vec<_> = self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect();
+        if let Some((membership, pumps)) = self.parts.kafka_log.status() {
+            sinks.push(membership);
+            sinks.extend(pumps.iter().map(sink_status));
+        }
+        sinks
     }
 
     fn ingest_status(&self, sources: &[SourceActivity], now: UnixNanos) -> Vec<IngestStatus> {

@@ -4,7 +4,8 @@ use super::ca_file::ca_file;
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
 use super::value::Bytes;
-use crate::sink::kafka::{Compression, Config, Format, Sasl, SaslMechanism, Tls};
+use crate::kafka::{Sasl, SaslMechanism, Tls};
+use crate::sink::kafka::{Compression, Config, Format};
 
 pub(super) fn kafka(mut section: Section<'_>) -> Option<Config> {
     if !section.is_present() {
@@ -37,7 +38,7 @@ pub(super) fn kafka(mut section: Section<'_>) -> Option<Config> {
     let queue_messages_max = usize::try_from(config.queue_messages_max).unwrap_or(usize::MAX);
     let queue_messages_max = section.number_between("queue_messages_max", queue_messages_max, 1..=1_000_000);
     config.queue_messages_max = u32::try_from(queue_messages_max).unwrap_or(u32::MAX);
-    (config.tls, config.sasl) = security(&mut section);
+    (config.client.tls, config.client.sasl) = security(&mut section);
     section.finish();
     brokers.map(|_| config)
 }
@@ -71,7 +72,8 @@ fn small(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
 
-fn security(section: &mut Section<'_>) -> (Option<Tls>, Option<Sasl>) {
+/// Encryption and credentials of the connections.
+pub(super) fn security(section: &mut Section<'_>) -> (Option<Tls>, Option<Sasl>) {
     let choices = [
         ("plaintext", (false, false)),
         ("tls", (true, false)),

@@ -34,6 +34,9 @@ pub struct Sinks {
     /// The settings of Kafka.
     #[cfg(feature = "kafka")]
     pub kafka: Option<crate::sink::kafka::Config>,
+    /// The topic that QuestDB reads instead of the journal; `None` if it reads the journal.
+    #[cfg(all(feature = "kafka", feature = "questdb"))]
+    pub kafka_log: Option<crate::deliver::GroupConfig>,
     /// The sinks that may miss records, with their maximum lag.
     pub optional: Vec<OptionalCursor>,
 }
@@ -86,6 +89,8 @@ pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path, journal: &J
         questdb: questdb(questdb_section),
         #[cfg(feature = "kafka")]
         kafka: super::kafka::kafka(kafka_section),
+        #[cfg(all(feature = "kafka", feature = "questdb"))]
+        kafka_log: None,
     };
     #[cfg(not(feature = "sqlite"))]
     {

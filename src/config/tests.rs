@@ -744,3 +744,60 @@ fn a_p1_meter_has_one_address() {
         assert!(found.len() == 1 && found[0].contains(says), "{lines}: {found:?}");
     }
 }
+
+#[cfg(all(feature = "questdb", feature = "kafka"))]
+mod kafka_log {
+    use super::*;
+
+    const QUESTDB: &str = "[sink.questdb]\nurl = \"http://q:9000\"\n";
+    const KAFKA: &str = "[sink.kafka]\nbrokers = \"k:9092\"\n";
+
+    fn log(lines: &str) -> String {
+        format!("[kafka_log]\nbrokers = \"k:9092\"\n{lines}\n")
+    }
+
+    #[test]
+    fn a_writer_needs_brokers_and_questdb_and_has_no_account_of_its_own() {
+        let config = config(&(log("") + QUESTDB));
+        assert!(!config.webhook.is_listening());
+        assert!(config.sinks.sqlite.is_none());
+        let log = config.sinks.kafka_log.unwrap();
+        assert_eq!((log.topic.as_str(), log.group.as_str()), ("meterline.readings", "meterline"));
+        assert_eq!((log.member, log.session_timeout), (None, Duration::from_secs(45)));
+    }
+
+    #[test]
+    fn every_key_is_taken() {
+        let lines = "topic = \"t\"\ngroup = \"g\"\nmember = \"m\"\nsession_timeout = \"6s\"\n\
+                     security = \"sasl_tls\"\nusername = \"u\"\npassword_env = \"P\"";
+        let environment = BTreeMap::from([("P".to_owned(), "hunter2".to_owned())]);
+        let config = parse("m.toml", &(log(lines) + QUESTDB), &environment).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let log = config.sinks.kafka_log.unwrap();
+        assert_eq!((log.topic.as_str(), log.group.as_str(), log.member.as_deref()), ("t", "g", Some("m")));
+        assert_eq!(log.session_timeout, Duration::from_secs(6));
+        assert!(log.kafka.tls.is_some() && log.kafka.sasl.is_some());
+    }
+
+    #[test]
+    fn what_cannot_work_is_one_fault_that_says_why() {
+        let account = "[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n";
+        for (text, says) in [
+            (format!("{QUESTDB}[kafka_log]\n"), "kafka_log.brokers: is required"),
+            (log(""), "needs [sink.questdb]"),
+            (log("") + KAFKA, "needs [sink.questdb]"),
+            (log("") + QUESTDB + "required = false\n", "required = false does not apply"),
+            (log("") + QUESTDB + account, "add [sink.kafka]"),
+            (log("topic = \"meterline.readings-meters\"") + QUESTDB + KAFKA, "the one of the meter descriptions"),
+            (log("session_timeout = \"5s\"") + QUESTDB, "from 6s to 30m"),
+            (log("session_timeout = \"31m\"") + QUESTDB, "from 6s to 30m"),
+            (log("group = \"\"") + QUESTDB, "kafka_log.group: must not be empty"),
+            (log("member = \"\"") + QUESTDB, "kafka_log.member: must not be empty"),
+            (log("security = \"sasl_tls\"") + QUESTDB, "SASL needs username"),
+        ] {
+            let found = faults(&text);
+            assert!(found.len() == 1 && found[0].contains(says), "{text}:\n{found:#?}");
+        }
+        assert_eq!(faults(&(log("") + QUESTDB + KAFKA + account)), [""; 0], "a node can do both");
+    }
+}

@@ -64,7 +64,7 @@ impl StoredCursor {
 }
 
 fn store_with(shared: &Shared, next: Sequence, note: String) -> Result<(), CursorError> {
-    let mut cursor = Cursor::at(&shared.name, shared.journal.position(next), shared.clock.now());
+    let mut cursor = Cursor::at(&shared.name, shared.log.position(next), shared.clock.now());
     cursor.note = note;
-    shared.journal.cursors().store(&cursor)
+    shared.log.store_cursor(&cursor)
 }

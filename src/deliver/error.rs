@@ -45,6 +45,14 @@ impl From<SinkError> for PumpError {
     }
 }
 
+#[cfg(feature = "kafka")]
+impl From<super::partition::PartitionError> for PumpError {
+    fn from(error: super::partition::PartitionError) -> Self {
+        let resume = if error.is_other_log { Resume::AsAtStart } else { Resume::AtUnsafe };
+        Self { state: error.state, message: error.message, resume }
+    }
+}
+
 impl From<ReadError> for PumpError {
     fn from(error: ReadError) -> Self {
         match error {

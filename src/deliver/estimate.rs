@@ -4,6 +4,7 @@
 //! range, only the first records of evenly spread segments are read and the rest is
 //! extrapolated. [`Estimate::is_exact`] tells the two cases apart.
 
+use super::log::Names;
 use super::records::{CurrentRules, LookupCache, ReadMode};
 use super::redecode::Redecode;
 use super::replay::{Replay, Rewind, Rewound, Span};
@@ -135,7 +136,8 @@ impl SpanCounts {
             if replay.skips(record.sequence, header.source) || header.verdict == Verdict::Lost {
                 continue;
             }
-            let (source, limits) = lookups.look_up(journal, &record).map_err(|error| failed(error.message))?;
+            let (source, limits) =
+                lookups.look_up(Names::Journal(journal), &record).map_err(|error| failed(error.message))?;
             let mode = ReadMode::of(&record, &source, limits, Some(replay), rules);
             let again = mode.redecodes(&record).then(|| redecode.decode(&source, &record));
             counted.kept += u64::from(matches!(again, Some(Err(_))));

@@ -1,4 +1,4 @@
-//! Feeds records from the journal's reader to the sink, without those that are not for it.
+//! Feeds records from the log's reader to the sink, without those that are not for it.
 
 use super::error::PumpError;
 use super::records::ReadMode;
@@ -26,12 +26,12 @@ pub(super) enum FeedEnd {
 }
 
 impl Pump {
-    /// Reads and hands over records until the iteration, the sink or the journal ends it.
+    /// Reads and hands over records until the iteration, the sink or the log ends it.
     pub(super) fn feed(&mut self) -> Result<FeedEnd, PumpError> {
         let Some(position) = &mut self.position else { return Ok(FeedEnd::CaughtUp) };
         let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
-        let (synced, is_stopping) = (self.shared.journal.next(), self.shared.stop_deadline().is_some());
+        let (synced, is_stopping) = (self.shared.log.next(), self.shared.stop_deadline().is_some());
         let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
             if self.sink.is_full() {
@@ -78,7 +78,7 @@ impl Pump {
             if is_skipped || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
                 continue;
             }
-            let (source, limits) = self.lookups.look_up(self.shared.journal.view(), &record)?;
+            let (source, limits) = self.lookups.look_up(self.shared.log.names(), &record)?;
             let mode = ReadMode::of(&record, &source, limits, replay, &self.options.rules);
             self.panics.begin(sequence);
             let readings = match self.sink.record_filter() {

@@ -55,6 +55,12 @@ impl Metrics {
         self.gap_last.set(at.0 as f64 / NANOS_PER_SECOND);
     }
 
+    /// Sets the gauges to zero, for a log that another process goes on with.
+    pub(super) fn end(&self) {
+        let others = [&self.next_sequence, &self.lag_records, &self.lag_bytes, &self.lag_seconds, &self.warnings];
+        self.state.iter().chain(others).for_each(|gauge| gauge.set(0.0));
+    }
+
     /// Sets the gauges from the pump's status.
     pub(super) fn show(&self, status: &PumpStatus) {
         for (state, gauge) in SinkState::ALL.into_iter().zip(&self.state) {

@@ -5,7 +5,6 @@
 //! are configured, the sink is blocked; it is still retried.
 
 use super::error::PumpError;
-use super::refused_rows::letter_of;
 use super::shared::Shared;
 use crate::base::panic_message;
 use crate::dead_letters::{DeadLetters, Kind};
@@ -93,7 +92,7 @@ impl PanicLog {
     fn dead_letter(&mut self, poison: Sequence, shared: &Shared, letters: &DeadLetters, message: &str) -> PumpError {
         let name = &shared.name;
         let reason = format!("the sink's code failed at it: {message}");
-        let letter = letter_of(&shared.journal, poison, Kind::Poison, name, None, &reason).map_err(PumpError::from);
+        let letter = shared.log.letter(poison, Kind::Poison, name, None, &reason);
         let added = letter.and_then(|letter| {
             let not_kept = |error| {
                 PumpError::blocked(format!(

@@ -1,6 +1,7 @@
-//! The position of a pump between the journal and its sink.
+//! The position of a pump between the log and its sink.
 
-use crate::journal::{Reader, Sequence};
+use super::log::LogReader;
+use crate::journal::Sequence;
 use crate::reading::UnixNanos;
 use std::collections::VecDeque;
 
@@ -14,7 +15,7 @@ pub(super) struct PumpPosition {
     /// The lowest record that is not safe and not held back by the sink.
     pub(super) waiting: Sequence,
     /// `None` until the sink was rewound to `safe`.
-    pub(super) reader: Option<Reader>,
+    pub(super) reader: Option<LogReader>,
     /// The last record handed over since the rewind.
     pub(super) last_taken: Option<Sequence>,
     /// The first record of an iteration, and its receive time.

@@ -1,12 +1,12 @@
 //! The handle of a running pump.
 
+use super::log::Log;
 use super::replay::{Rewind, RewindError, Rewound};
 use super::shared::Shared;
 use super::sink::Sink;
 use super::state::{Pump, PumpOptions};
 use super::status::PumpStatus;
 use crate::clock::Clock;
-use crate::journal::Journal;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
@@ -45,11 +45,11 @@ impl PumpHandle {
     pub fn start(
         name: impl Into<String>,
         sink: Box<dyn Sink>,
-        journal: Journal,
+        log: impl Into<Log>,
         clock: Clock,
         options: PumpOptions,
     ) -> Result<Self, StartError> {
-        let shared = Arc::new(Shared::new(name.into(), journal, clock));
+        let shared = Arc::new(Shared::new(name.into(), log.into(), clock));
         let pump = Pump::new(Arc::clone(&shared), sink, options);
         let thread = std::thread::Builder::new().name(format!("pump-{}", shared.name)).spawn(move || pump.run());
         let thread = thread.map_err(|source| StartError { sink: shared.name.clone(), source })?;
@@ -75,10 +75,16 @@ impl PumpHandle {
         self.shared.ask(rewind).recv_timeout(REWIND_WAIT).unwrap_or(Err(RewindError::Busy))
     }
 
-    /// Asks the pump to send the rest of the journal until `deadline` and then to end.
+    /// Asks the pump to send the rest of the log until `deadline` and then to end.
     /// Returns at once, so that all pumps can be stopped in parallel.
     pub fn stop(&self, deadline: Instant) {
         self.shared.stop_by(deadline, JOIN_GRACE);
+    }
+
+    /// Asks the pump to end before its next step, without sending the rest. [`Self::join`] waits up to `grace` for it.
+    #[cfg(feature = "kafka")]
+    pub(super) fn stop_within(&self, grace: Duration) {
+        self.shared.stop_by(self.shared.clock.monotonic(), grace);
     }
 
     /// Waits for the thread's end, at most until shortly after the stop's deadline. A pump

@@ -2,9 +2,10 @@
 //! changes a replay asks for. Knows no sink.
 
 use super::error::PumpError;
+use super::log::Names;
 use super::replay::Replay;
 use super::sink::Delivery;
-use crate::journal::{Record, RuleVersion, SourceId, Verdict, View};
+use crate::journal::{Record, RuleVersion, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::PayloadFormat;
 use arc_swap::ArcSwap;
@@ -40,12 +41,12 @@ pub(super) struct LookupCache {
 
 impl LookupCache {
     /// The record's source and the limits of its rule.
-    pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), PumpError> {
+    pub(super) fn look_up(&mut self, names: Names<'_>, record: &Record<'_>) -> Result<(Arc<str>, Limits), PumpError> {
         let header = &record.header;
         let source = match &self.source {
             Some((id, name)) if *id == header.source => Arc::clone(name),
             _ => {
-                let name = journal.source_name(header.source);
+                let name = names.source(header.source);
                 let name = name.ok_or_else(|| not_listed(record, "source", header.source.0))?;
                 self.source = Some((header.source, Arc::clone(&name)));
                 name
@@ -54,7 +55,7 @@ impl LookupCache {
         let limits = match self.limits {
             Some((version, limits)) if version == header.rule => limits,
             _ => {
-                let limits = journal.limits(header.rule);
+                let limits = names.limits(header.rule);
                 let limits = limits.ok_or_else(|| not_listed(record, "rule", header.rule.0))?;
                 self.limits = Some((header.rule, limits));
                 limits

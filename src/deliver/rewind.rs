@@ -21,8 +21,8 @@ impl Pump {
             let why = self.shared.view().why.clone();
             return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is still starting".to_owned())));
         };
-        let (journal, safe) = (&self.shared.journal, position.safe);
-        let Some(plan) = rewind.plan(journal.oldest().next, journal.next(), safe) else {
+        let (log, safe) = (&self.shared.log, position.safe);
+        let Some(plan) = rewind.plan(log.oldest().next, log.next(), safe) else {
             return Ok(Rewound { from: safe, until: safe });
         };
         let (next, replay) = (plan.next, plan.replay.merged_with(self.replay));

@@ -3,13 +3,14 @@
 
 use super::error::PumpError;
 use super::feed::FeedEnd;
+use super::log::LogReader;
 use super::position::PumpPosition;
 use super::replay::Replay;
 use super::sink::Progress;
 use super::start::start;
 use super::state::{Pump, RetryState};
 use super::status::SinkState;
-use crate::journal::{Reader, Sequence};
+use crate::journal::Sequence;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -44,6 +45,9 @@ impl Pump {
             self.cursor.finish(&self.shared, position.safe, self.replay);
         }
         self.refresh();
+        if self.shared.log.can_move() {
+            self.metrics.end();
+        }
         self.shared.ended();
     }
 
@@ -110,8 +114,8 @@ impl Pump {
         }
         self.skip_expired()?;
         let Some(position) = &mut self.position else { return Ok(()) };
-        let reader = self.shared.journal.reader(position.safe)?;
-        self.sink.rewind(self.shared.journal.position(position.safe))?;
+        let reader = self.shared.log.reader(position.safe)?;
+        self.sink.rewind(self.shared.log.position(position.safe))?;
         position.reader = Some(reader);
         Ok(())
     }
@@ -119,7 +123,7 @@ impl Pump {
     /// Applies the sink's progress. Returns the record to read next.
     fn apply(&mut self, progress: Progress) -> Sequence {
         let Some(position) = &mut self.position else { return progress.next_unsafe };
-        let next = position.reader.as_ref().map_or(position.safe, Reader::next_sequence);
+        let next = position.reader.as_ref().map_or(position.safe, LogReader::next_sequence);
         // With nothing in flight, what was skipped since the last record is safe too.
         let is_idle = position.last_taken.is_none_or(|taken| progress.next_unsafe > taken);
         let safe = if is_idle { next } else { progress.next_unsafe.min(next) };
@@ -172,7 +176,7 @@ impl Pump {
             FeedEnd::CaughtUp if self.shared.commands() != self.commands_seen => {}
             FeedEnd::CaughtUp => {
                 // One iteration over several records costs less than one for each.
-                if self.shared.journal.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
+                if self.shared.log.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
                     self.shared.pause(self.commands_seen, until_due.min(self.options.linger));
                 }
             }

@@ -1,11 +1,12 @@
 //! The state shared by a pump's thread and its handle: commands one way, status the
 //! other. Locks are held only briefly, never across I/O.
 
+use super::log::Log;
 use super::metrics::NANOS_PER_SECOND;
 use super::replay::{Rewind, RewindError, Rewound};
 use super::status::{PumpStatus, SinkState};
 use crate::clock::Clock;
-use crate::journal::{Journal, Sequence};
+use crate::journal::Sequence;
 use crate::reading::UnixNanos;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,7 +16,7 @@ pub(super) type RewindAnswer = Result<Rewound, RewindError>;
 
 pub(super) struct Shared {
     pub(super) name: String,
-    pub(super) journal: Journal,
+    pub(super) log: Log,
     pub(super) clock: Clock,
     inbox: Mutex<Inbox>,
     changed: Condvar,
@@ -40,7 +41,7 @@ struct StopRequest {
     join_by: Instant,
 }
 
-/// The pump's part of its status; the rest follows from the journal's end.
+/// The pump's part of its status; the rest follows from the log's end.
 pub(super) struct SharedStatus {
     pub(super) state: SinkState,
     pub(super) why: Option<String>,
@@ -60,15 +61,15 @@ pub(super) struct SharedStatus {
 }
 
 /// The position of a sink until its pump has found it.
-fn stored_position(name: &str, journal: &Journal) -> Sequence {
-    let cursor = journal.cursors().load(name).ok().flatten();
-    let resolved = cursor.and_then(|cursor| journal.resolve(cursor.position).position());
-    resolved.unwrap_or_else(|| journal.oldest()).next
+fn stored_position(name: &str, log: &Log) -> Sequence {
+    let cursor = log.load_cursor(name).ok().flatten();
+    let resolved = cursor.and_then(|cursor| log.resolve(cursor.position).position());
+    resolved.unwrap_or_else(|| log.oldest()).next
 }
 
 impl Shared {
-    pub(super) fn new(name: String, journal: Journal, clock: Clock) -> Self {
-        let next = stored_position(&name, &journal);
+    pub(super) fn new(name: String, log: Log, clock: Clock) -> Self {
+        let next = stored_position(&name, &log);
         let view = SharedStatus {
             state: SinkState::Running,
             why: None,
@@ -85,7 +86,7 @@ impl Shared {
             last_error: None,
             facts: Vec::new(),
         };
-        Self { name, journal, clock, inbox: Mutex::default(), changed: Condvar::new(), view: Mutex::new(view) }
+        Self { name, log, clock, inbox: Mutex::default(), changed: Condvar::new(), view: Mutex::new(view) }
     }
 
     pub(super) fn view(&self) -> MutexGuard<'_, SharedStatus> {
@@ -93,11 +94,11 @@ impl Shared {
     }
 
     pub(super) fn status(&self) -> PumpStatus {
-        let (end, now) = (self.journal.next(), self.clock.monotonic());
+        let (end, now) = (self.log.next(), self.clock.monotonic());
         let view = self.view();
         let lag_records = end.0.saturating_sub(view.waiting.0);
         let received = view.oldest_unsafe_received.filter(|_| lag_records > 0);
-        let kept = self.journal.view().kept_from(view.safe);
+        let kept = self.log.kept_from(view.safe);
         let age_ns = received.map_or(0, |received| self.clock.now().since(received).max(0));
         PumpStatus {
             name: self.name.clone(),
@@ -182,6 +183,6 @@ impl Shared {
         inbox.commands += 1;
         drop(inbox);
         self.changed.notify_all();
-        self.journal.wake();
+        self.log.wake();
     }
 }

@@ -203,6 +203,13 @@ pub struct SinkError {
     pub message: String,
 }
 
+#[cfg(feature = "kafka")]
+impl From<crate::kafka::Fault> for SinkError {
+    fn from(fault: crate::kafka::Fault) -> Self {
+        if fault.is_blocking { Self::blocked(fault.message) } else { Self::waiting(fault.message) }
+    }
+}
+
 /// The kind of a sink's failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SinkErrorKind {

@@ -10,7 +10,7 @@ impl Pump {
     /// them. Nothing is in flight when this is called.
     pub(super) fn skip_expired(&mut self) -> Result<(), PumpError> {
         let Some(from) = self.position.as_ref().map(|position| position.safe) else { return Ok(()) };
-        let oldest = self.shared.journal.oldest().next;
+        let oldest = self.shared.log.oldest().next;
         if from >= oldest {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl Pump {
     pub(super) fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), PumpError> {
         let (sink, at) = (self.shared.name.clone(), self.shared.clock.now());
         let gap = Gap { sink, from, until, at, reason: GapReason::Retention };
-        self.shared.journal.gaps().add(gap.clone()).map_err(|error| PumpError::waiting(error.to_string()))?;
+        self.shared.log.gaps().add(gap.clone()).map_err(|error| PumpError::waiting(error.to_string()))?;
         self.metrics.gap_records.increment(gap.records());
         tracing::error!(
             sink = gap.sink,

@@ -34,7 +34,7 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
     let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
     let is_new = from_store.is_some_and(|store| store.is_of_unknown_journal);
     let found = || from_file.into_iter().chain(from_store);
-    let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
+    let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.log.oldest().next);
     let wanted = found().map(|found| found.gap_from.unwrap_or(found.next)).min();
     let had_records = cursor.as_ref().is_some_and(|cursor| cursor.note != NOTHING_SENT);
     let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
@@ -57,7 +57,7 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
 }
 
 fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, PumpError> {
-    match shared.journal.cursors().load(&shared.name) {
+    match shared.log.load_cursor(&shared.name) {
         Ok(cursor) => Ok(cursor),
         Err(error @ CursorError::Damaged { .. }) => {
             tracing::warn!(sink = shared.name, %error, "starting at the oldest retained record");
@@ -76,7 +76,7 @@ struct StartPoint {
 }
 
 fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint, PumpError> {
-    match shared.journal.resolve(position) {
+    match shared.log.resolve(position) {
         ResolvedCursor::At(found) => Ok(StartPoint { next: found.next, gap_from: None, is_of_unknown_journal: false }),
         ResolvedCursor::Retained(found) => {
             tracing::warn!(

@@ -141,11 +141,11 @@ impl Pump {
         }
     }
 
-    /// The receive time of the oldest waiting record. It is looked up in the journal at most
+    /// The receive time of the oldest waiting record. It is looked up in the log at most
     /// once, because that may walk over a whole segment.
     fn oldest_received(&mut self) -> Option<UnixNanos> {
         let waiting = self.shared.view().waiting;
-        if waiting >= self.shared.journal.next() {
+        if waiting >= self.shared.log.next() {
             return None;
         }
         let known = self.position.as_ref().filter(|position| position.waiting == waiting);
@@ -153,9 +153,7 @@ impl Pump {
             return Some(received);
         }
         if self.looked_up.is_none_or(|(sequence, _)| sequence != waiting) {
-            let mut reader = self.shared.journal.reader(waiting).ok()?;
-            let received = reader.read().ok()?.map(|record| record.header.received);
-            self.looked_up = received.map(|received| (waiting, received));
+            self.looked_up = self.shared.log.received(waiting).map(|received| (waiting, received));
         }
         self.looked_up.map(|(_, received)| received)
     }
@@ -188,7 +186,7 @@ impl Pump {
         }
         self.show_warnings();
         self.metrics.show(&self.shared.status());
-        if let Some(at) = self.shared.journal.gaps().newest_at(&self.shared.name) {
+        if let Some(at) = self.shared.log.gaps().newest_at(&self.shared.name) {
             self.metrics.show_gap(at);
         }
     }

@@ -2,7 +2,7 @@
 //! the store can be asked again. They detect a store that lost confirmed data, so that
 //! it is resent.
 //!
-//! One small text file per sink, replaced as a whole: seconds apart for some minutes,
+//! One small text file per sink, replaced as a whole, unless another log keeps them: seconds apart for some minutes,
 //! thinned for a day. The meaning of a mark belongs to the sink. Invariants: positions
 //! and times never decrease along the list; a cut is durable when it returns; the number
 //! is bounded.
@@ -11,6 +11,7 @@ use super::disk::{self, SharedDisk};
 use super::{CursorError, JournalId, Position, Sequence};
 use crate::base::checked::{checked_line, with_checksum};
 use crate::reading::UnixNanos;
+use std::fmt;
 
 pub(super) const FILE_PREFIX: &str = "checkpoints-";
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -57,28 +58,44 @@ impl Checkpoint {
 /// The checkpoints of one sink, oldest first.
 #[derive(Debug)]
 pub struct Checkpoints {
-    disk: SharedDisk,
-    file: String,
+    kept: Kept,
     list: Vec<Checkpoint>,
 }
+
+/// Where the list is kept.
+enum Kept {
+    /// In a file beside the segments.
+    InFile { disk: SharedDisk, file: String },
+    /// Elsewhere, by this function.
+    By(Keep),
+}
+
+type Keep = Box<dyn Fn(&[Checkpoint]) -> Result<(), CursorError> + Send>;
 
 impl Checkpoints {
     /// Reads the checkpoints of a sink. A damaged file is logged and counts as empty.
     pub(super) fn read(disk: SharedDisk, name: &str) -> Result<Self, CursorError> {
-        let mut checkpoints = Self { disk, file: format!("{FILE_PREFIX}{name}"), list: Vec::new() };
-        let bytes = disk::read_whole(&*checkpoints.disk, &checkpoints.file, FILE_BYTES_MAX)
-            .map_err(|error| checkpoints.io(&error))?;
+        let file = format!("{FILE_PREFIX}{name}");
+        let bytes = disk::read_whole(&*disk, &file, FILE_BYTES_MAX).map_err(|error| io(&disk, &file, &error))?;
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        match text.lines().map(Checkpoint::parse).collect::<Option<Vec<_>>>() {
-            Some(list) => checkpoints.list = list,
-            None => tracing::warn!(
-                file = checkpoints.file,
-                directory = %checkpoints.disk.path().display(),
+        let list = text.lines().map(Checkpoint::parse).collect::<Option<Vec<_>>>().unwrap_or_else(|| {
+            tracing::warn!(
+                file,
+                directory = %disk.path().display(),
                 "the checkpoints file is damaged and not used: data that this sink's store lost before now is not detected; \
                  `meterline replay` resends it"
-            ),
-        }
-        Ok(checkpoints)
+            );
+            Vec::new()
+        });
+        Ok(Self { kept: Kept::InFile { disk, file }, list })
+    }
+
+    /// These checkpoints, of which each new list is made durable by `keep`: for a sink that another log feeds.
+    pub fn kept_by(
+        list: Vec<Checkpoint>,
+        keep: impl Fn(&[Checkpoint]) -> Result<(), CursorError> + Send + 'static,
+    ) -> Self {
+        Self { kept: Kept::By(Box::new(keep)), list }
     }
 
     /// All checkpoints, oldest first.
@@ -103,7 +120,7 @@ impl Checkpoints {
     /// A failing disk, or a mark that is not one line; the list is then unchanged.
     pub fn add(&mut self, checkpoint: Checkpoint) -> Result<(), CursorError> {
         if checkpoint.mark.len() > MARK_BYTES_MAX || checkpoint.mark.contains(['\n', '\r']) {
-            return Err(self.io(&std::io::Error::other("a checkpoint's mark must be one short line")));
+            return Err(CursorError::Kept("a checkpoint's mark must be one short line".to_owned()));
         }
         if self.newest().is_some_and(|newest| checkpoint.position.next < newest.position.next) {
             return Ok(());
@@ -128,14 +145,29 @@ impl Checkpoints {
     }
 
     fn replace(&mut self, list: Vec<Checkpoint>) -> Result<(), CursorError> {
-        let text: String = list.iter().map(Checkpoint::to_line).collect();
-        disk::replace(&*self.disk, &self.file, text.as_bytes(), FILE_BYTES_MAX).map_err(|error| self.io(&error))?;
+        match &self.kept {
+            Kept::InFile { disk, file } => {
+                let text: String = list.iter().map(Checkpoint::to_line).collect();
+                disk::replace(&**disk, file, text.as_bytes(), FILE_BYTES_MAX)
+                    .map_err(|error| io(disk, file, &error))?;
+            }
+            Kept::By(keep) => keep(&list)?,
+        }
         self.list = list;
         Ok(())
     }
+}
 
-    fn io(&self, error: &std::io::Error) -> CursorError {
-        CursorError::Io { directory: self.disk.path().to_owned(), file: self.file.clone(), detail: error.to_string() }
+fn io(disk: &SharedDisk, file: &str, error: &std::io::Error) -> CursorError {
+    CursorError::Io { directory: disk.path().to_owned(), file: file.to_owned(), detail: error.to_string() }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InFile { file, .. } => file,
+            Self::By(_) => "kept elsewhere",
+        })
     }
 }
 

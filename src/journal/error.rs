@@ -280,4 +280,7 @@ pub enum CursorError {
         /// The system's error.
         detail: String,
     },
+    /// It is not kept in this journal, and cannot be stored where it is.
+    #[error("{0}")]
+    Kept(String),
 }

@@ -34,7 +34,6 @@ mod admin;
 mod advertised;
 mod broken;
 mod check;
-mod client_log;
 mod config;
 mod confirmed;
 mod connection;
@@ -49,7 +48,7 @@ mod topic;
 mod value;
 
 pub use check::check;
-pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};
+pub use config::{Compression, Config};
 pub use deliver::Kafka;
 pub use encode::Encoder;
 pub use migrate::{MigrateError, migrate};

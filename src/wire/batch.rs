@@ -16,6 +16,7 @@ use super::field::{Content, DEPTH_MAX, Field, FieldReader, Names, in_field, unex
 use super::reading::{self, Decoded};
 use super::revision::decode_revision;
 use crate::reading::{Flags, Sample, SetAside, UnixNanos};
+use uuid::Uuid;
 
 /// The encoding of a field.
 #[derive(Clone, Copy)]
@@ -158,6 +159,46 @@ fn sample(bytes: &[u8]) -> Result<Sample, SetAside> {
         }
     }
     reading::sample(obis, value)
+}
+
+/// Where a published reading comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    /// Name of the account or device that delivered it.
+    pub source: &'a str,
+    /// When it was received; 0 if its producer says nothing.
+    pub received_ns: i64,
+    /// The journal that recorded it; nil if its producer has none.
+    pub journal: Uuid,
+    /// Its record there.
+    pub sequence: u64,
+    /// Its index in the record.
+    pub index: u32,
+    /// Its part.
+    pub part: u32,
+}
+
+/// Checks one encoded `Reading` and returns where it comes from. The last occurrence of each field counts.
+///
+/// # Errors
+/// Where and why the framing is broken.
+pub(super) fn envelope(reading: &[u8]) -> Result<Envelope<'_>, DecodeError> {
+    check_reading::<DecodeError>(reading)?;
+    let mut found = Envelope { source: "", received_ns: 0, journal: Uuid::nil(), sequence: 0, index: 0, part: 0 };
+    let number = |varint| u32::try_from(varint).unwrap_or(u32::MAX);
+    let mut fields = FieldReader::new(reading);
+    while let Some(field) = fields.next_checked() {
+        match (field.number, field.content) {
+            (3, Content::Fixed64(time)) => found.received_ns = time.cast_signed(),
+            (4, Content::Bytes(name)) => found.source = std::str::from_utf8(name).unwrap_or_default(),
+            (6, Content::Bytes(id)) => found.journal = Uuid::from_slice(id).unwrap_or_default(),
+            (7, Content::Varint(sequence)) => found.sequence = sequence,
+            (8, Content::Varint(index)) => found.index = number(index),
+            (9, Content::Varint(part)) => found.part = number(part),
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 fn check<F: Fault>(body: &[u8]) -> Result<(), F> {

@@ -8,6 +8,9 @@ mod support;
 
 #[cfg(feature = "kafka")]
 mod kafka;
+/// A topic read into QuestDB by a consumer group.
+#[cfg(all(feature = "kafka", feature = "questdb"))]
+mod kafka_log;
 #[cfg(feature = "questdb")]
 mod questdb;
 #[cfg(feature = "kafka")]

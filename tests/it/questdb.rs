@@ -37,7 +37,7 @@ fn fresh_config(client: &Client, test: &str) -> Config {
 }
 
 /// The same with the table created by `migrate`.
-fn migrated_config(client: &Client, test: &str) -> Config {
+pub(crate) fn migrated_config(client: &Client, test: &str) -> Config {
     let config = fresh_config(client, test);
     meterline::sink::questdb::migrate(&config, None).unwrap();
     config

@@ -2,9 +2,9 @@
 
 use super::advertised;
 use super::config::Config;
-use super::context::LogContext;
 use super::fault;
 use crate::deliver::SinkError;
+use crate::kafka::{self, LogContext};
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -48,8 +48,8 @@ pub(super) type Settings = BTreeMap<String, Setting>;
 impl<'a> Admin<'a> {
     /// Creates a client; it sends nothing yet.
     pub(super) fn connect(config: &'a Config) -> Result<Self, SinkError> {
-        let client = config.client().create_with_context(LogContext::new(config));
-        let client = client.map_err(|error| fault::of_client(&error))?;
+        let client = config.client.settings().create_with_context(LogContext::new(&config.client));
+        let client = client.map_err(|error| SinkError::from(kafka::of_client(&error)))?;
         let runtime = Builder::new_current_thread().build();
         let runtime =
             runtime.map_err(|error| SinkError::waiting(format!("the Kafka client cannot be created: {error}")))?;
@@ -102,7 +102,8 @@ impl<'a> Admin<'a> {
     }
 
     fn refused(&self, what: &str, code: RDKafkaErrorCode) -> SinkError {
-        let Config { topic, brokers, partitions, replication, .. } = self.config;
+        let Config { topic, client, partitions, replication, .. } = self.config;
+        let brokers = &client.brokers;
         SinkError::blocked(match code {
             RDKafkaErrorCode::InvalidReplicationFactor => format!(
                 "topic {topic} cannot be {what}: {replication} copies of a partition need as many brokers; \
@@ -131,7 +132,7 @@ impl<'a> Admin<'a> {
         let why = code.map_or_else(|| error.to_string(), |code| code.to_string());
         SinkError::waiting(format!(
             "the Kafka brokers at {} did not answer a request about topic {}: {why}",
-            self.config.brokers, self.config.topic
+            self.config.client.brokers, self.config.topic
         ))
     }
 }

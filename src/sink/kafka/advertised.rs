@@ -5,7 +5,7 @@
 //! that was configured here from one that the brokers named. Asked only after a failure.
 
 use super::config::Config;
-use super::context::LogContext;
+use crate::kafka::LogContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -31,7 +31,8 @@ pub(super) struct UnreachableBroker {
 /// The first broker that cannot be reached; `None` if all can, or none answers for them.
 pub(super) fn unreachable_broker(config: &Config) -> Option<UnreachableBroker> {
     // A new client, because an older one no longer uses the configured addresses.
-    let client: BaseConsumer<LogContext> = config.client().create_with_context(LogContext::new(config)).ok()?;
+    let client: BaseConsumer<LogContext> =
+        config.client.settings().create_with_context(LogContext::new(&config.client)).ok()?;
     let metadata = client.fetch_metadata(Some(&config.topic), METADATA_TIMEOUT).ok()?;
     metadata.brokers().iter().take(BROKERS_MAX).find_map(|broker| {
         let (host, port) = (broker.host(), u16::try_from(broker.port()).unwrap_or_default());

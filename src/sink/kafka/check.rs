@@ -21,12 +21,14 @@ pub fn check(config: &Config) -> Vec<Finding> {
             return findings.0;
         }
         Ok(Topic::Absent) => {
-            findings.add(Level::Good, format!("Kafka at {} answers and accepts the credentials", config.brokers));
+            findings
+                .add(Level::Good, format!("Kafka at {} answers and accepts the credentials", config.client.brokers));
             let message = format!("topic {} does not exist; run `meterline migrate` to create it", config.topic);
             findings.add(Level::Fault, message);
         }
         Ok(Topic::Present { partitions, settings }) => {
-            findings.add(Level::Good, format!("Kafka at {} answers and accepts the credentials", config.brokers));
+            findings
+                .add(Level::Good, format!("Kafka at {} answers and accepts the credentials", config.client.brokers));
             findings.partitions(config, &partitions);
             findings.settings(config, &settings);
         }

@@ -1,13 +1,8 @@
 //! The sink's settings, and their translation for the client library.
-//!
-//! Invariant: a secret leaves its [`Secret`] only to enter the library.
 
-use super::client_log::ClientLog;
 use super::value::{Format, ValueEncoder};
-use crate::secret::Secret;
+use crate::kafka::Client;
 use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Encoded size up to which messages share a batch; the broker's own default limit
@@ -29,8 +24,8 @@ pub(super) const CLEANUP_POLICY: &str = "cleanup.policy";
 /// The sink's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `host:port` of one or more brokers, with commas between them.
-    pub brokers: String,
+    /// The brokers, and how to connect to them.
+    pub client: Client,
     /// The topic of readings.
     pub topic: String,
     /// The compacted topic of meter descriptions; `None` for none.
@@ -43,10 +38,6 @@ pub struct Config {
     pub schema_id: Option<u32>,
     /// The same for the topic of meters.
     pub meters_schema_id: Option<u32>,
-    /// Encryption of the connections; `None` is plain text.
-    pub tls: Option<Tls>,
-    /// The credentials; `None` where the brokers need none.
-    pub sasl: Option<Sasl>,
     /// The compression of batches.
     pub compression: Compression,
     /// Unacknowledged messages at most.
@@ -63,8 +54,6 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// Interval between looks at the topic's settings.
     pub look_every: Duration,
-    /// The lines that the client library logged, for all clients of this configuration.
-    pub(super) log: ClientLog,
 }
 
 impl Config {
@@ -76,15 +65,13 @@ impl Config {
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         let topic = topic.into();
         Self {
-            brokers: brokers.into(),
+            client: Client::new(brokers),
             meters_topic: Some(format!("{topic}-meters")),
             topic,
             compacts: false,
             format: Format::Protobuf,
             schema_id: None,
             meters_schema_id: None,
-            tls: None,
-            sasl: None,
             compression: Compression::Lz4,
             queue_messages_max: 20_000,
             queue_bytes_max: 8 << 20,
@@ -93,7 +80,6 @@ impl Config {
             replication: 1,
             retention: Some(Duration::from_secs(7 * 86_400)),
             look_every: Duration::from_mins(5),
-            log: ClientLog::default(),
         }
     }
 
@@ -135,7 +121,7 @@ impl Config {
     pub(super) fn producer(&self, topic_bytes_max: Option<u32>) -> ClientConfig {
         let batch_bytes = topic_bytes_max.unwrap_or(BATCH_BYTES_MAX).clamp(1, BATCH_BYTES_MAX);
         let queue_kib = self.queue_bytes().div_ceil(1024);
-        let mut client = self.client();
+        let mut client = self.client.settings();
         client
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -154,7 +140,7 @@ impl Config {
     /// transactions included. An answer holds a whole batch, so it fills the queue; the next
     /// partition's fetch must not wait a second (the default) for that.
     pub(super) fn reader(&self) -> ClientConfig {
-        let mut client = self.client();
+        let mut client = self.client.settings();
         client
             // The library requires a group; nothing is committed and no group is joined.
             .set("group.id", "meterline-read-back")
@@ -169,83 +155,6 @@ impl Config {
             .set("fetch.message.max.bytes", "65536")
             .set("fetch.max.bytes", MESSAGE_BYTES_MAX.to_string());
         client
-    }
-
-    /// Settings of any client: brokers, encryption and credentials.
-    pub(super) fn client(&self) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client
-            .set("bootstrap.servers", &self.brokers)
-            .set("client.id", "meterline")
-            // A topic created by a broker would have the wrong timestamps.
-            .set("allow.auto.create.topics", "false")
-            .set("security.protocol", self.security_protocol())
-            .set("reconnect.backoff.max.ms", "2000")
-            .set("socket.keepalive.enable", "true")
-            .set_log_level(RDKafkaLogLevel::Info);
-        if let Some(tls) = &self.tls {
-            let ca = tls.ca_location.as_ref().map_or("probe".into(), |path| path.to_string_lossy());
-            client.set("ssl.ca.location", ca);
-        }
-        if let Some(sasl) = &self.sasl {
-            client
-                .set("sasl.mechanism", sasl.mechanism.name())
-                .set("sasl.username", &sasl.username)
-                .set("sasl.password", sasl.password.expose());
-        }
-        client
-    }
-
-    fn security_protocol(&self) -> &'static str {
-        match (&self.tls, &self.sasl) {
-            (None, None) => "plaintext",
-            (Some(_), None) => "ssl",
-            (None, Some(_)) => "sasl_plaintext",
-            (Some(_), Some(_)) => "sasl_ssl",
-        }
-    }
-}
-
-/// Encryption of the connections; the brokers' certificates are always verified.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// File with the CA certificates; `None` is the system's.
-    pub ca_location: Option<PathBuf>,
-}
-
-/// The credentials for the brokers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sasl {
-    /// The authentication mechanism.
-    pub mechanism: SaslMechanism,
-    /// The user's name.
-    pub username: String,
-    /// The user's password.
-    pub password: Secret,
-}
-
-/// The authentication mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SaslMechanism {
-    /// The password in clear text: only over TLS.
-    Plain,
-    /// SCRAM with SHA-256.
-    ScramSha256,
-    /// SCRAM with SHA-512.
-    ScramSha512,
-}
-
-impl SaslMechanism {
-    /// Every mechanism.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::ScramSha256, Self::ScramSha512];
-
-    /// The mechanism as Kafka names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-            Self::ScramSha512 => "SCRAM-SHA-512",
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::topic::{self, Partition};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
+use crate::kafka;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer as _};
 use std::time::{Duration, Instant};
@@ -134,7 +135,7 @@ fn producer(
     config
         .producer(topic_bytes_max)
         .create_with_context(Context::new(clock.clone(), config, next))
-        .map_err(|error| fault::of_client(&error))
+        .map_err(|error| SinkError::from(kafka::of_client(&error)))
 }
 
 /// The topic's partitions, all writable.
@@ -165,10 +166,10 @@ pub(super) fn partitions(
             return Err(error
                 .rdkafka_error_code()
                 .and_then(|code| fault::of_topic(code, config))
-                .unwrap_or_else(|| fault::of_connection(connection_error.as_ref(), config)));
+                .unwrap_or_else(|| kafka::of_connection(connection_error.as_ref(), &config.client).into()));
         }
     };
-    let topic = metadata.topics().first().ok_or_else(|| fault::of_connection(None, config))?;
+    let topic = metadata.topics().first().ok_or_else(|| SinkError::from(kafka::of_connection(None, &config.client)))?;
     match topic.error().map(RDKafkaErrorCode::from) {
         None | Some(RDKafkaErrorCode::LeaderNotAvailable) => {}
         Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => return Ok(None),

@@ -4,19 +4,17 @@
 //! pump's thread; the lock exists because the library's interface allows any thread.
 
 use super::acked_offsets::{AckedOffsets, ConfirmedState, OffsetRegression};
-use super::client_log::ClientLog;
 use super::config::Config;
 use super::in_flight::{InFlight, Target, Ticket};
 use crate::clock::Clock;
 use crate::journal::Sequence;
+use crate::kafka::{ClientLog, ConnectionError};
 use parking_lot::{Mutex, MutexGuard};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::ProducerContext;
 use rdkafka::{ClientContext, Statistics};
-use std::time::Instant;
 
 /// The reports about one producer.
 #[derive(Debug)]
@@ -57,17 +55,6 @@ impl Failure {
     }
 }
 
-/// Connection errors; no message has failed yet.
-#[derive(Debug, Clone)]
-pub(super) struct ConnectionError {
-    /// The time of the first error.
-    pub(super) since: Instant,
-    /// The most specific error.
-    pub(super) code: RDKafkaErrorCode,
-    /// The library's message.
-    pub(super) reason: String,
-}
-
 /// The callbacks for the library.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -90,7 +77,7 @@ impl Context {
             regression: None,
             events: 0,
         };
-        Self { clock, log: config.log.clone(), reports: Mutex::new(reports) }
+        Self { clock, log: config.client.log.clone(), reports: Mutex::new(reports) }
     }
 
     /// The reports so far.
@@ -176,52 +163,9 @@ impl ClientContext for Context {
         if reports.interrupted.is_none() {
             reports.interrupted = Some(reports.confirmed());
         }
-        let connection_error =
-            reports.connection_error.get_or_insert_with(|| ConnectionError { since, code, reason: reason.to_owned() });
-        if is_as_specific(code, connection_error.code) {
-            connection_error.code = code;
-            reason.clone_into(&mut connection_error.reason);
+        match &mut reports.connection_error {
+            Some(earlier) => earlier.note(code, reason),
+            none => *none = Some(ConnectionError { since, code, reason: reason.to_owned() }),
         }
     }
-}
-
-/// The callbacks of the clients that do not produce: they only log.
-#[derive(Debug, Clone)]
-pub(super) struct LogContext {
-    log: ClientLog,
-    clock: Clock,
-}
-
-impl LogContext {
-    /// The callbacks for a client of this configuration.
-    pub(super) fn new(config: &Config) -> Self {
-        Self { log: config.log.clone(), clock: Clock::system() }
-    }
-}
-
-impl ClientContext for LogContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.log.log(level, facility, message, self.clock.monotonic());
-    }
-
-    fn stats(&self, _statistics: Statistics) {}
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "the Kafka client reports an error");
-    }
-}
-
-impl ConsumerContext for LogContext {}
-
-/// Whether a code is at least as specific as another; "no broker reachable" is the least.
-fn is_as_specific(code: RDKafkaErrorCode, than: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{AllBrokersDown, Authentication, BrokerTransportFailure, Fatal, Resolve, SSL};
-    let rank = |code| match code {
-        Fatal => 4,
-        Authentication | SSL => 3,
-        BrokerTransportFailure | Resolve => 2,
-        AllBrokersDown => 0,
-        _ => 1,
-    };
-    rank(code) >= rank(than)
 }

@@ -298,7 +298,7 @@ impl Sink for Kafka {
         let mut key = uuid::Uuid::encode_buffer();
         // Consumers get no test readings of the service itself.
         let mut wanted = delivery.readings().filter(|reading| reading.meter != MeterId::CANARY);
-        let sent = wanted.try_fold(0, |readings, reading| {
+        let sent: Result<u64, SinkError> = wanted.try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
             let mut send = |key: &str, value: &[u8]| self.send(Target::Readings, key, value, received, ticket);
             encoder.parts(&reading, |value| broken::send(delivery.record.sequence, key, value, &mut send))?;

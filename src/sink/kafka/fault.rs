@@ -6,11 +6,10 @@
 
 use super::acked_offsets::OffsetRegression;
 use super::advertised::UnreachableBroker;
-use super::client_log::Line;
 use super::config::{Config, MESSAGE_BYTES_MAX};
-use super::context::{ConnectionError, Failure};
+use super::context::Failure;
 use crate::deliver::SinkError;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use std::time::Duration;
 
 /// A permanent failure of a message.
@@ -49,7 +48,7 @@ fn too_large(topic: &str, from: &str, topic_bytes_max: Option<u32>) -> SinkError
 pub(super) fn of_missing_topic(config: &Config) -> SinkError {
     SinkError::blocked(format!(
         "topic {} does not exist on {}; run `meterline migrate` to create it",
-        config.topic, config.brokers
+        config.topic, config.client.brokers
     ))
 }
 
@@ -64,7 +63,7 @@ pub(super) fn of_topic(code: RDKafkaErrorCode, config: &Config) -> Option<SinkEr
         ClusterAuthorizationFailed, InvalidRecord, InvalidTopic, PolicyViolation, TopicAuthorizationFailed,
         UnknownPartition, UnknownTopic, UnknownTopicOrPartition, UnsupportedCompressionType,
     };
-    let Config { topic, brokers, .. } = config;
+    let (topic, brokers) = (&config.topic, &config.client.brokers);
     Some(SinkError::blocked(match code {
         UnknownTopic | UnknownTopicOrPartition | UnknownPartition => return Some(of_missing_topic(config)),
         InvalidTopic => format!("{topic} is not a valid topic name for {brokers}; correct `topic` of the Kafka sink"),
@@ -93,38 +92,13 @@ pub(super) fn of_topic(code: RDKafkaErrorCode, config: &Config) -> Option<SinkEr
     }))
 }
 
-/// No broker is usable.
-pub(super) fn of_connection(connection_error: Option<&ConnectionError>, config: &Config) -> SinkError {
-    let brokers = &config.brokers;
-    let Some(ConnectionError { code, reason, .. }) = connection_error else {
-        return SinkError::waiting(format!(
-            "no Kafka broker at {brokers} answers; check that it is running and reachable from here"
-        ));
-    };
-    match code {
-        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => SinkError::blocked(format!(
-            "the Kafka brokers at {brokers} do not accept the credentials of user {}: {reason}; \
-             check `username`, the password and `sasl_mechanism` of the Kafka sink",
-            config.sasl.as_ref().map_or("(none)", |sasl| &sasl.username)
-        )),
-        RDKafkaErrorCode::SSL => SinkError::blocked(format!(
-            "no TLS connection to the Kafka brokers at {brokers}: {reason}; if their certificate is from a private \
-             authority, name the authority's in `ca_file`; check that the listener speaks TLS"
-        )),
-        code => SinkError::waiting(match Line::of(reason) {
-            line @ Line::Fault { .. } => format!("no Kafka broker at {brokers} can be used: {line}"),
-            Line::Harmless | Line::Other => format!("no Kafka broker at {brokers} can be reached ({code}): {reason}"),
-        }),
-    }
-}
-
 /// The brokers name an address that cannot be reached.
 pub(super) fn of_advertised(config: &Config, broker: &UnreachableBroker) -> SinkError {
     let UnreachableBroker { id, address, why } = broker;
     SinkError::waiting(format!(
         "Kafka at {} answers, but it names {address} as the address of broker {id}, which cannot be reached from here \
          ({why}): set advertised.listeners of that broker to an address that this machine can reach",
-        config.brokers
+        config.client.brokers
     ))
 }
 
@@ -164,7 +138,7 @@ pub(super) fn of_read_back(config: &Config, code: RDKafkaErrorCode) -> SinkError
     SinkError::waiting(format!(
         "the brokers at {} do not return the content of topic {} ({code}), so it is not known yet whether it lost \
          acknowledged records",
-        config.brokers, config.topic
+        config.client.brokers, config.topic
     ))
 }
 
@@ -175,7 +149,7 @@ pub(super) fn of_read_back_timeout(config: &Config, partition: i32, offset: i64,
          known yet whether it lost acknowledged records; check that this client may fetch from {}",
         config.topic,
         after.as_secs(),
-        config.brokers
+        config.client.brokers
     ))
 }
 
@@ -195,20 +169,4 @@ pub(super) fn of_leader(config: &Config, partition: i32) -> SinkError {
         "partition {partition} of topic {} has no leader; check that its brokers are running",
         config.topic
     ))
-}
-
-/// The library refuses to create a client: always a wrong setting.
-pub(super) fn of_client(error: &KafkaError) -> SinkError {
-    SinkError::blocked(match error {
-        KafkaError::ClientConfig(_, reason, key, _) if !key.contains("password") => {
-            format!("the Kafka sink's settings are not usable: {reason} ({key})")
-        }
-        KafkaError::ClientConfig(_, _, key, _) => format!("the Kafka client does not accept the value of {key}"),
-        KafkaError::ClientCreation(reason) => format!("the Kafka sink's settings are not usable: {reason}"),
-        KafkaError::Nul(_) => "a setting of the Kafka sink holds a zero byte; remove it".to_owned(),
-        other => match other.rdkafka_error_code() {
-            Some(code) => format!("the Kafka client cannot be created: {code}"),
-            None => "the Kafka client cannot be created".to_owned(),
-        },
-    })
 }

@@ -8,11 +8,11 @@ use super::admin::{Admin, Creation, Settings};
 use super::config::Config;
 use super::connection;
 use super::context::Context;
-use super::fault;
 use super::topic::{Partition, differences, partition_difference};
 use crate::clock::Clock;
 use crate::deliver::{SinkError, SinkErrorKind};
 use crate::journal::Sequence;
+use crate::kafka;
 use crate::sink::Step;
 use rdkafka::producer::BaseProducer;
 use std::collections::BTreeMap;
@@ -94,9 +94,10 @@ fn migrate_topic(config: &Config) -> Result<Vec<Step>, MigrateError> {
 /// Reads the topic's partitions and settings.
 pub(super) fn topic_state(config: &Config) -> Result<Topic, SinkError> {
     let producer: BaseProducer<Context> = config
-        .client()
+        .client
+        .settings()
         .create_with_context(Context::new(Clock::system(), config, Sequence::FIRST))
-        .map_err(|error| fault::of_client(&error))?;
+        .map_err(|error| SinkError::from(kafka::of_client(&error)))?;
     Ok(match connection::partitions(&producer, config)? {
         Some(partitions) => Topic::Present { partitions, settings: Admin::connect(config)?.settings()? },
         None => Topic::Absent,

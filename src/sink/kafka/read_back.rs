@@ -5,10 +5,10 @@
 
 use super::acked_offsets::{AckedOffset, AckedOffsets, ReadBackResult, checksum};
 use super::config::Config;
-use super::context::LogContext;
 use super::fault;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
+use crate::kafka::{self, LogContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
@@ -40,8 +40,8 @@ impl std::fmt::Debug for ReadBack<'_> {
 impl<'a> ReadBack<'a> {
     /// Creates a client; it sends nothing yet.
     pub(super) fn open(config: &'a Config, clock: &'a Clock) -> Result<Self, SinkError> {
-        let consumer = config.reader().create_with_context(LogContext::new(config));
-        let consumer = consumer.map_err(|error| fault::of_client(&error))?;
+        let consumer = config.reader().create_with_context(LogContext::new(&config.client));
+        let consumer = consumer.map_err(|error| SinkError::from(kafka::of_client(&error)))?;
         Ok(Self { consumer, config, clock })
     }
 

@@ -11,8 +11,8 @@
 use super::confirm::TableState;
 use super::fingerprint::{CheckpointState, Comparison, Fingerprint, Transaction, compare};
 use super::server::Server;
-use crate::deliver::SinkError;
-use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
+use crate::deliver::{Log, SinkError};
+use crate::journal::{Checkpoint, Checkpoints, CursorError, Position, Sequence};
 use crate::reading::UnixNanos;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -28,7 +28,7 @@ pub(super) struct Table<'a> {
 #[derive(Debug)]
 pub(super) struct TableCheckpoints {
     checkpoints: Checkpoints,
-    journal: Journal,
+    log: Log,
     /// The first record to send again at the last reported loss.
     reported: Option<Sequence>,
     /// Limits the warning of a purged log to once.
@@ -41,10 +41,10 @@ impl TableCheckpoints {
     /// The checkpoints of the sink called `name`.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub(super) fn open(journal: &Journal, name: &str) -> Result<Self, CursorError> {
-        let checkpoints = journal.checkpoints(name)?;
-        Ok(Self { checkpoints, journal: journal.clone(), reported: None, has_warned: false, is_failing: false })
+    /// When they cannot be read.
+    pub(super) fn open(log: Log, name: &str) -> Result<Self, CursorError> {
+        let checkpoints = log.checkpoints(name)?;
+        Ok(Self { checkpoints, log, reported: None, has_warned: false, is_failing: false })
     }
 
     /// Checks that the table has everything it confirmed, before rows are sent from
@@ -109,7 +109,7 @@ impl TableCheckpoints {
     /// Whether a loss is to be reported: records that retention deleted are reported once,
     /// because they cannot be sent again.
     fn is_to_report(&self, target: Sequence, next: Sequence) -> bool {
-        let reachable = target.max(self.journal.oldest().next);
+        let reachable = target.max(self.log.oldest().next);
         reachable < next || (target < next && self.reported != Some(target))
     }
 

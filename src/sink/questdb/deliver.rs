@@ -15,8 +15,8 @@ use super::row_sender::RowSender;
 use super::schema;
 use super::server::Server;
 use crate::clock::Clock;
-use crate::deliver::{Delivery, Progress, Sink, SinkError};
-use crate::journal::{CursorError, Journal, JournalId, Position, Sequence};
+use crate::deliver::{Delivery, Log, Progress, Sink, SinkError};
+use crate::journal::{CursorError, JournalId, Position, Sequence};
 use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -46,8 +46,8 @@ pub struct QuestDb {
 
 impl QuestDb {
     /// A sink called `name`; it connects when the pump first rewinds it. Rows that the
-    /// server can never store go to `refused`. Its checkpoints are in the journal under
-    /// `name`.
+    /// server can never store go to `refused`. Its checkpoints are in `log` under `name`, and it
+    /// asks the log before each request whether it may write.
     ///
     /// # Errors
     /// When the checkpoints cannot be read.
@@ -55,16 +55,17 @@ impl QuestDb {
         name: &str,
         config: &Config,
         clock: Clock,
-        journal: &Journal,
+        log: impl Into<Log>,
         refused: RefusedRows,
     ) -> Result<Self, CursorError> {
+        let log = log.into();
         Ok(Self {
             config: config.clone(),
             server: Server::new(config),
-            meters: MetersTable::new(config),
-            sender: RowSender::new(name, config, clock.clone(), refused),
+            meters: MetersTable::new(config, log.clone()),
+            sender: RowSender::new(name, config, clock.clone(), log.clone(), refused),
             clock,
-            checkpoints: TableCheckpoints::open(journal, name)?,
+            checkpoints: TableCheckpoints::open(log, name)?,
             table: None,
             next_poll: None,
             warnings: Vec::new(),

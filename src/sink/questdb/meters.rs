@@ -11,18 +11,18 @@ use super::confirm::{TableState, table_state};
 use super::fault::Fault;
 use super::schema;
 use super::server::Server;
-use crate::deliver::SinkError;
+use crate::deliver::{Log, SinkError};
 use crate::wire::meters::Version;
 use questdb::ingress::{Buffer, ColumnName, ProtocolVersion, TableName as IlpTableName, TimestampNanos};
 
 /// The table of meters.
 #[derive(Debug)]
-pub(super) struct MetersTable(Server);
+pub(super) struct MetersTable(Server, Log);
 
 impl MetersTable {
-    /// The table of a configuration; it sends nothing yet.
-    pub(super) fn new(config: &Config) -> Self {
-        Self(Server::new(&config.of_meters()))
+    /// The table of a configuration, for the versions of `log`; it sends nothing yet.
+    pub(super) fn new(config: &Config, log: Log) -> Self {
+        Self(Server::new(&config.of_meters()), log)
     }
 
     /// Stores the versions, each instead of an earlier one with its key.
@@ -39,6 +39,7 @@ impl MetersTable {
         schema::check_ready(server, &schema::METERS)?;
         let before = table_state(server)?;
         let rows = rows(server.table(), versions).map_err(|error| self.refused(error.msg()))?;
+        self.1.check_ownership()?;
         server.write(rows.into()).map_err(|fault| match fault {
             Fault::Sink(error) => error,
             Fault::Row { reason, .. } => self.refused(&reason),

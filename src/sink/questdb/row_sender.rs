@@ -19,7 +19,7 @@ use super::held_rows::{HeldRows, late_before};
 use super::schema::PartitionUnit;
 use super::server::Server;
 use crate::clock::Clock;
-use crate::deliver::{Delivery, Progress, SinkError};
+use crate::deliver::{Delivery, Log, Progress, SinkError};
 use crate::journal::Sequence;
 use crate::reading::Sample;
 use bytes::Bytes;
@@ -32,6 +32,7 @@ pub(super) struct RowSender {
     linger: Duration,
     late_flush: Duration,
     clock: Clock,
+    log: Log,
     refused: RefusedRows,
     count: Counts,
     rows: Rows,
@@ -47,11 +48,12 @@ pub(super) struct RowSender {
 
 impl RowSender {
     /// A sender without rows; `name` is the sink's name in metrics.
-    pub(super) fn new(name: &str, config: &Config, clock: Clock, refused: RefusedRows) -> Self {
+    pub(super) fn new(name: &str, config: &Config, clock: Clock, log: Log, refused: RefusedRows) -> Self {
         Self {
             linger: config.linger,
             late_flush: config.late_flush,
             clock,
+            log,
             refused,
             count: Counts::new(name),
             rows: Rows::new(config.table.clone(), config.rows_max),
@@ -240,6 +242,7 @@ impl RowSender {
                 return Ok(left_out);
             }
             let body = self.rows.body_without(body, &left_out);
+            self.log.check_ownership()?;
             self.count.requests.increment(1);
             self.count.bytes.increment(body.len() as u64);
             match server.write(body) {

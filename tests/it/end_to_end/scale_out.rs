@@ -109,3 +109,121 @@ fn a_backlog_that_is_sent_after_the_meter_moved_puts_the_earlier_value_last_unti
     assert_exactly("Kafka", &right, &Stream::read(&broker.brokers(), name).last_in_topic());
     assert_exactly("QuestDB", &right, &rows(name));
 }
+
+/// A node that takes readings in and writes them to the topic.
+fn ingest_node(brokers: &str, kafka_lines: &'static str, name: &str) -> Service {
+    Setup { kafka: Some((brokers.to_owned(), name.to_owned())), kafka_lines, ..Setup::default() }.start()
+}
+
+/// A node that reads the topic into QuestDB, in the group of the topic's name.
+fn writer_node(brokers: &str, name: &str) -> Service {
+    let questdb = Some((questdb::Client::shared().url().to_owned(), name.replace('-', "_")));
+    Setup { questdb, kafka_log: Some((brokers.to_owned(), name.to_owned())), ..Setup::default() }.start()
+}
+
+/// Waits until the group has committed the end of every partition that has records.
+fn wait_committed(brokers: &str, name: &str) {
+    wait::until("the group has committed everything", LIMIT, || {
+        let (ends, committed) = (kafka::ends(brokers, name), kafka::committed(brokers, name, name));
+        ends.iter().zip(&committed).all(|(end, committed)| *end == 0 || committed == end)
+    });
+}
+
+fn wait_for_more_rows(name: &str) {
+    let table = name.replace('-', "_");
+    let goal = questdb::Client::shared().count(&table) + 400;
+    wait::until("the table grows", LIMIT, || questdb::Client::shared().count(&table) >= goal);
+}
+
+#[test]
+fn writers_that_die_join_and_leave_and_a_broker_that_dies_lose_nothing_and_the_last_values_stand() {
+    let name = "scale-out-writers";
+    let mut cluster = kafka::Cluster::start();
+    let brokers = cluster.brokers();
+    let ingest = [(); 2].map(|()| ingest_node(&brokers, "replication = 3", name));
+    let mut writers = vec![writer_node(&brokers, name), writer_node(&brokers, name)];
+    let loads = [61, 62].map(|seed| {
+        let node = &ingest[usize::from(seed == 62)];
+        Load::start(fleet(seed), node.target(), 1, Script::mixed)
+    });
+    wait_for_more_rows(name);
+
+    writers[0].kill();
+    wait_for_more_rows(name);
+    writers.push(writer_node(&brokers, name));
+    writers[0].start_again();
+    wait_for_more_rows(name);
+    cluster.broker(0).kill();
+    wait_for_more_rows(name);
+    assert!(writers[1].stop().success());
+    wait_for_more_rows(name);
+
+    let mut sent = Sent::default();
+    loads.into_iter().for_each(|load| sent.extend(load.stop().1));
+    ingest.iter().for_each(|node| node.wait_for_sink("kafka"));
+    wait_committed(&brokers, name);
+    assert_exactly("QuestDB", &sent.expected(), &rows(name));
+    let partitions = |writer: &Service| writer.sink("questdb")["facts"]["partitions"].as_str().unwrap().to_owned();
+    let mut read: Vec<String> = [&writers[0], &writers[2]]
+        .into_iter()
+        .flat_map(|writer| partitions(writer).split(", ").map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    read.sort();
+    assert_eq!(read, ["0", "1", "2", "3"], "each partition is read by one writer");
+}
+
+/// A request that was on its way when the writer was stopped may land after its successor's. This counts such values, and
+/// makes the documented repair.
+#[test]
+fn a_writer_that_wakes_after_its_session_ended_sends_nothing_more_and_the_repair_makes_the_last_values_right() {
+    let name = "scale-out-zombie";
+    let brokers = kafka::shared();
+    let ingest = ingest_node(&brokers, "", name);
+    let mut stopped = writer_node(&brokers, name);
+    let mut meters = fleet(63);
+    let first = meters.script(&Script::live(200, now_ns()));
+    ingest.post_all(&first);
+    wait_committed(&brokers, name);
+
+    let before = meters.script(&Script::live(200, now_ns()));
+    let after: Vec<Body> = before.iter().map(|body| meters.correction(body)).collect();
+    ingest.post_all(&before);
+    stopped.process().signal("STOP");
+    let successor = writer_node(&brokers, name);
+    ingest.post_all(&after);
+    ingest.wait_for_sink("kafka");
+    wait_committed(&brokers, name);
+    stopped.process().signal("CONT");
+    // Both are members again, each with its part.
+    let reads_some = |writer: &Service| writer.sink("questdb")["facts"]["partitions"] != "";
+    wait::until("both read partitions", LIMIT, || [&stopped, &successor].into_iter().all(reads_some));
+    wait_committed(&brokers, name);
+    let expected = Expected::of(first.iter().chain(&before).chain(&after));
+    let table = rows(name);
+    let landed = expected.iter().filter(|(key, value)| table.get(key).is_some_and(|found| found != value)).count();
+    println!("{landed} of {} values are of requests that were on their way", expected.len());
+    assert_eq!(table.len(), expected.len());
+
+    for writer in [&stopped, &successor] {
+        writer.text_of(&["replay", "--sink", "questdb", "--from", "2000-01-01T00:00:00Z"]);
+    }
+    wait_committed(&brokers, name);
+    assert_exactly("QuestDB", &expected, &rows(name));
+}
+
+#[test]
+fn a_node_whose_questdb_read_the_journal_says_how_it_can_begin_to_read_the_topic() {
+    let (name, brokers) = ("scale-out-from-journal", kafka::shared());
+    let [mut node, _] = nodes(brokers.clone(), "", name);
+    node.post_all(&fleet(64).script(&Script::live(20, now_ns())));
+    node.wait_drained();
+    assert!(node.stop().success());
+    node.append_configuration(&format!("[kafka_log]\nbrokers = \"{brokers}\"\ntopic = \"{name}\"\ngroup = \"{name}\""));
+    let why = node.refused_start();
+    assert!(why.contains("Start without [kafka_log]") && why.contains("meterline journal forget questdb"), "{why}");
+    node.text_of(&["journal", "forget", "questdb"]);
+    node.start_again();
+    wait_committed(&brokers, name);
+    assert!(!rows(name).is_empty());
+    assert_eq!(node.sink("questdb")["state"], "running");
+}

@@ -3,8 +3,9 @@
 use super::harness::{Driver, Records, State, assert_complete_and_in_order, consumed};
 use crate::support::{kafka, ports};
 use meterline::journal::Sequence;
+use meterline::kafka::{Sasl, SaslMechanism, Tls};
 use meterline::secret::Secret;
-use meterline::sink::kafka::{Config, Sasl, SaslMechanism, Tls, migrate};
+use meterline::sink::kafka::{Config, migrate};
 use tempfile::TempDir;
 
 const USER: &str = "meterline";
@@ -46,8 +47,8 @@ impl BrokerWithUsers {
     fn topic(&self, topic: &str, password: &str) -> Config {
         migrate(&Config::new(self.broker.brokers(), topic)).unwrap();
         let mut config = Config::new(format!("127.0.0.1:{}", self.port), topic);
-        config.tls = Some(Tls { ca_location: Some(self.keys.path().join("certificate.pem")) });
-        config.sasl = Some(Sasl {
+        config.client.tls = Some(Tls { ca_location: Some(self.keys.path().join("certificate.pem")) });
+        config.client.sasl = Some(Sasl {
             mechanism: SaslMechanism::ScramSha512,
             username: USER.to_owned(),
             password: Secret::new(password),
@@ -123,7 +124,7 @@ fn a_user_who_may_read_the_topic_finds_out_what_it_lost() {
 fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
     let guarded = BrokerWithUsers::start();
     let mut config = guarded.topic("access-authority", PASSWORD);
-    config.tls = Some(Tls { ca_location: None });
+    config.client.tls = Some(Tls { ca_location: None });
     let why = blocked(&mut Driver::new(&config), &Records::in_turn(10, 2));
     assert!(why.contains("ca_file"), "{why}");
 }

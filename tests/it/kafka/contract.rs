@@ -22,7 +22,7 @@ fn a_records_key_is_its_meter_and_its_partition_the_one_java_would_choose() {
     let config = migrated("contract-keys");
     let records = Records::in_turn(300, 100);
     Driver::new(&config).run_to_end(&records);
-    let messages = kafka::consume(&config.brokers, &config.topic);
+    let messages = kafka::consume(&config.client.brokers, &config.topic);
     assert_eq!(messages.len(), 300);
     for message in &messages {
         let key = message.key.as_ref().unwrap();
@@ -55,7 +55,7 @@ fn a_value_carries_its_identity_and_the_readings_of_a_meter_are_in_order() {
         config.compression = compression;
         let records = Records::in_turn(500, 7);
         Driver::new(&config).run_to_end(&records);
-        let readings = consumed(&config.brokers, &config.topic);
+        let readings = consumed(&config.client.brokers, &config.topic);
         assert_eq!(readings.len(), 500);
         assert_complete_and_in_order(&readings, records.last());
         for reading in readings {
@@ -82,27 +82,27 @@ fn a_topic_of_json_has_one_object_for_each_reading_in_order_and_a_loss_in_it_is_
     driver.run_to_a_checkpoint(&records);
     assert_json(&config, &records);
 
-    kafka::delete_topic(&config.brokers, &config.topic);
+    kafka::delete_topic(&config.client.brokers, &config.topic);
     migrate(&config).unwrap();
     // Further than ours were, so that only the checksum of a value shows the loss.
-    kafka::fill(&config.brokers, &config.topic, 400, b"\0\0\0\0\x07{\"sequence\":\"0\"}");
+    kafka::fill(&config.client.brokers, &config.topic, 400, b"\0\0\0\0\x07{\"sequence\":\"0\"}");
     let mut driver = driver.restart(&config);
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
     driver.run_to_a_checkpoint(&records);
     assert_json(&config, &records);
 
     // The checksums show that everything is there, so nothing is sent again.
-    let before = kafka::count(&config.brokers, &config.topic);
+    let before = kafka::count(&config.client.brokers, &config.topic);
     let mut driver = driver.restart(&config);
     driver.run_to_end(&records);
     assert_eq!(driver.losses.len(), 1);
-    assert_eq!(kafka::count(&config.brokers, &config.topic), before);
+    assert_eq!(kafka::count(&config.client.brokers, &config.topic), before);
 }
 
 /// Panics unless each meter's first objects are its records, in order.
 fn assert_json(config: &Config, records: &Records) {
     let mut sequences: Vec<u64> = Vec::new();
-    for message in kafka::consume(&config.brokers, &config.topic) {
+    for message in kafka::consume(&config.client.brokers, &config.topic) {
         let (frame, object) = message.value.split_at(5);
         assert_eq!(frame, [0, 0, 0, 0, 7]);
         let object: serde_json::Value = serde_json::from_slice(object).unwrap();
@@ -138,30 +138,30 @@ fn a_topic_with_records_of_another_format_blocks_the_sink_until_the_format_or_th
     driver.run(&more, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
     let why = driver.troubles.last().unwrap();
     assert!(why.contains("records of the format protobuf") && why.contains("`topic`"), "{why}");
-    assert_eq!(kafka::count(&config.brokers, &config.topic), 20);
+    assert_eq!(kafka::count(&config.client.brokers, &config.topic), 20);
 
     config.format = Format::Protobuf;
     let mut driver = driver.restart(&config);
     driver.run_to_end(&more);
-    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), more.last());
+    assert_complete_and_in_order(&consumed(&config.client.brokers, &config.topic), more.last());
 
     config.format = Format::Json;
     config.topic = "contract-format-json".to_owned();
     migrate(&config).unwrap();
     let mut driver = driver.restart(&config);
     driver.run_to_end(&Records::in_turn(40, 3));
-    assert_eq!(kafka::count(&config.brokers, &config.topic), 10);
+    assert_eq!(kafka::count(&config.client.brokers, &config.topic), 10);
 }
 
 #[test]
 fn a_records_timestamp_is_the_receive_time() {
     let config = Config::new(kafka::shared(), "contract-timestamps");
-    kafka::create_topic(&config.brokers, &config.topic, 1, &[("message.timestamp.type", "CreateTime")]);
+    kafka::create_topic(&config.client.brokers, &config.topic, 1, &[("message.timestamp.type", "CreateTime")]);
     let received = UnixNanos(now().0 - HOUR_NS);
     let mut records = Records::default();
     records.push(received, vec![small(1, 1)]);
     Driver::new(&config).run_to_end(&records);
-    let messages = kafka::consume(&config.brokers, &config.topic);
+    let messages = kafka::consume(&config.client.brokers, &config.topic);
     assert_eq!(messages[0].timestamp_ms, Some(received.0 / 1_000_000));
     let reading = v1::Reading::decode(messages[0].value.as_slice()).unwrap();
     assert_eq!(reading.received_ns, received.0);
@@ -183,7 +183,7 @@ fn readings_far_ahead_and_long_ago_outlive_a_retention_check() {
     let control = topic("control");
     let week = (7 * DAY_NS / 1_000_000).to_string();
     let settings = [("message.timestamp.type", "CreateTime"), ("retention.ms", &week)];
-    kafka::create_topic(&control.brokers, &control.topic, 1, &settings);
+    kafka::create_topic(&control.client.brokers, &control.topic, 1, &settings);
     send_one(&control, long_ago, long_ago.0);
     for (config, received, time_ns) in &cases {
         migrate(config).unwrap();
@@ -191,15 +191,15 @@ fn readings_far_ahead_and_long_ago_outlive_a_retention_check() {
     }
 
     for config in cases.iter().map(|(config, ..)| config).chain([&control]) {
-        assert_eq!(kafka::taken(&config.brokers, &config.topic), 1, "{}", config.topic);
+        assert_eq!(kafka::taken(&config.client.brokers, &config.topic), 1, "{}", config.topic);
     }
     // The last segment must have been checked, too.
     send_one(&control, long_ago, long_ago.0);
     wait::until("the control topic is emptied", Duration::from_secs(60), || {
-        kafka::count(&control.brokers, &control.topic) == 0
+        kafka::count(&control.client.brokers, &control.topic) == 0
     });
     for (config, ..) in &cases {
-        assert_eq!(consumed(&config.brokers, &config.topic).len(), 1, "{}", config.topic);
+        assert_eq!(consumed(&config.client.brokers, &config.topic).len(), 1, "{}", config.topic);
     }
 }
 
@@ -216,7 +216,7 @@ fn a_reading_too_large_for_a_record_arrives_in_parts() {
     let mut records = Records::default();
     records.push(now(), vec![small(1, 1), reading(1, values.clone()), small(1, 3)]);
     Driver::new(&config).run_to_end(&records);
-    let readings = consumed(&config.brokers, &config.topic);
+    let readings = consumed(&config.client.brokers, &config.topic);
     let places: Vec<(u32, u32)> = readings.iter().map(|reading| (reading.index, reading.part)).collect();
     assert_eq!(places, [(0, 0), (1, 0), (1, 1), (2, 0)]);
     let arrived = readings[1..3].iter().flat_map(|reading| &reading.values).map(|value| value.value);
@@ -230,7 +230,7 @@ fn a_record_with_more_readings_than_the_queue_holds_passes_it() {
     let mut records = Records::default();
     records.push(now(), (0..5_000).map(|number| small(number % 50, number)).collect());
     Driver::new(&config).run_to_end(&records);
-    assert_eq!(consumed(&config.brokers, &config.topic).len(), 5_000);
+    assert_eq!(consumed(&config.client.brokers, &config.topic).len(), 5_000);
 }
 
 fn migrated(topic: &str) -> Config {

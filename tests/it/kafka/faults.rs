@@ -25,7 +25,7 @@ fn a_broker_that_is_killed_and_started_under_way_loses_and_reorders_nothing() {
     assert!(driver.safe < records.last());
     broker.start_again();
     driver.run_to_end(&records);
-    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
+    assert_complete_and_in_order(&consumed(&config.client.brokers, &config.topic), records.last());
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_broker_that_goes_away_while_nothing_is_sent_is_noticed() {
     driver.run_to_end(&records);
     broker.stop();
     driver.run(&records, "the sink says that the broker is away", |driver| driver.state != State::Running);
-    assert!(matches!(&driver.state, State::Waiting(why) if why.contains(&config.brokers)), "{:?}", driver.state);
+    assert!(matches!(&driver.state, State::Waiting(why) if why.contains(&config.client.brokers)), "{:?}", driver.state);
     broker.start_again();
     driver.run(&records, "the sink runs again", |driver| driver.state == State::Running);
 }
@@ -56,7 +56,7 @@ fn a_broker_that_hangs_with_its_connections_open_is_noticed_and_loses_nothing() 
     assert!(matches!(driver.state, State::Waiting(_)), "{:?}", driver.state);
     broker.thaw();
     driver.run_to_end(&records);
-    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
+    assert_complete_and_in_order(&consumed(&config.client.brokers, &config.topic), records.last());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn nothing_passes_a_reading_that_the_topic_refuses_for_its_size() {
     config.partitions = 1;
     migrate(&config).unwrap();
     let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "20000")];
-    kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
+    kafka::set_topic_settings(&config.client.brokers, &config.topic, &settings);
     let mut records = Records::in_turn(300, 3);
     records.push(now(), vec![small(1, 301), reading(1, incompressible(5_000)), small(1, 301)]);
     for number in 302..=600 {
@@ -82,13 +82,15 @@ fn nothing_passes_a_reading_that_the_topic_refuses_for_its_size() {
     let goal = driver.errors + 3;
     driver.run(&records, "three more attempts", |driver| driver.errors >= goal);
     assert!(
-        consumed(&config.brokers, &config.topic).iter().all(|reading| reading.sequence <= 301 && reading.index < 2)
+        consumed(&config.client.brokers, &config.topic)
+            .iter()
+            .all(|reading| reading.sequence <= 301 && reading.index < 2)
     );
 
     let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "1000000")];
-    kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
+    kafka::set_topic_settings(&config.client.brokers, &config.topic, &settings);
     driver.run_to_end(&records);
-    let readings = consumed(&config.brokers, &config.topic);
+    let readings = consumed(&config.client.brokers, &config.topic);
     assert_complete_and_in_order(&readings, records.last());
     let large = readings.iter().find(|reading| reading.values.len() == 5_000).unwrap();
     assert_eq!((large.sequence, large.index), (301, 1));
@@ -98,7 +100,7 @@ fn nothing_passes_a_reading_that_the_topic_refuses_for_its_size() {
 fn a_batch_that_is_refused_for_one_record_loses_and_reorders_nothing() {
     let mut config = Config::new(kafka::shared(), "faults-timestamp");
     config.partitions = 2;
-    kafka::create_topic(&config.brokers, &config.topic, 2, &[("message.timestamp.type", "CreateTime")]);
+    kafka::create_topic(&config.client.brokers, &config.topic, 2, &[("message.timestamp.type", "CreateTime")]);
     let mut records = Records::in_turn(300, 7);
     // Received by a clock that was far ahead: the broker refuses its whole batch.
     records.push(UnixNanos(now().0 + 7_200_000_000_000), vec![small(301 % 7, 301)]);
@@ -115,7 +117,7 @@ fn a_batch_that_is_refused_for_one_record_loses_and_reorders_nothing() {
     migrate(&config).unwrap();
     driver.run_to_end(&records);
     assert_eq!(driver.losses, []);
-    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
+    assert_complete_and_in_order(&consumed(&config.client.brokers, &config.topic), records.last());
 }
 
 #[test]
@@ -124,7 +126,7 @@ fn a_topic_whose_limit_is_below_a_batch_takes_everything_that_fits_it() {
     config.partitions = 1;
     config.compression = meterline::sink::kafka::Compression::None;
     let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "5000")];
-    kafka::create_topic(&config.brokers, &config.topic, 1, &settings);
+    kafka::create_topic(&config.client.brokers, &config.topic, 1, &settings);
     let records = Records::in_turn(2_000, 3);
     let mut driver = Driver::new(&config);
     driver.run(&records, "every record is safe, without a fault", |driver| {
@@ -133,7 +135,7 @@ fn a_topic_whose_limit_is_below_a_batch_takes_everything_that_fits_it() {
     });
     assert!(driver.sink.warnings().iter().any(|warning| warning.contains("max.message.bytes is 5000")));
     migrate(&config).unwrap();
-    assert_eq!(kafka::topic_setting(&config.brokers, &config.topic, "max.message.bytes"), "1000000");
+    assert_eq!(kafka::topic_setting(&config.client.brokers, &config.topic, "max.message.bytes"), "1000000");
 }
 
 #[test]
@@ -145,7 +147,7 @@ fn an_unknown_topic_blocks_the_sink_until_it_is_made() {
     assert!(matches!(&driver.state, State::Blocked(why) if why.contains("meterline migrate")), "{:?}", driver.state);
     migrate(&config).unwrap();
     driver.run_to_end(&records);
-    assert_eq!(consumed(&config.brokers, &config.topic).len(), 10);
+    assert_eq!(consumed(&config.client.brokers, &config.topic).len(), 10);
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn a_topic_that_is_compacted_blocks_the_sink_at_the_start_and_while_it_runs_unti
     let mut config = Config::new(kafka::shared(), "faults-compacted");
     (config.partitions, config.look_every) = (4, Duration::ZERO);
     let settings = [("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "compact")];
-    kafka::create_topic(&config.brokers, &config.topic, 4, &settings);
+    kafka::create_topic(&config.client.brokers, &config.topic, 4, &settings);
     let records = Records::in_turn(50, 5);
     let mut driver = Driver::new(&config);
     for last in [1, 51] {
@@ -179,9 +181,9 @@ fn a_topic_that_is_compacted_blocks_the_sink_at_the_start_and_while_it_runs_unti
         migrate(&config).unwrap();
         driver.run_to_end(&records);
         driver.run(&records, "the sink runs", |driver| driver.state == State::Running);
-        kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
+        kafka::set_topic_settings(&config.client.brokers, &config.topic, &settings);
     }
-    assert_eq!(consumed(&config.brokers, &config.topic).len(), 50);
+    assert_eq!(consumed(&config.client.brokers, &config.topic).len(), 50);
 }
 
 #[test]
@@ -192,7 +194,7 @@ fn a_topic_that_gets_more_partitions_moves_no_meter_and_blocks_the_sink_also_aft
     let records = Records::in_turn(200, 20);
     let mut driver = Driver::new(&config);
     driver.run_to_a_checkpoint(&records);
-    kafka::add_partitions(&config.brokers, &config.topic, 9);
+    kafka::add_partitions(&config.client.brokers, &config.topic, 9);
     let more = Records::in_turn(400, 20);
     let mut driver = driver;
     for _ in 0..2 {
@@ -202,7 +204,7 @@ fn a_topic_that_gets_more_partitions_moves_no_meter_and_blocks_the_sink_also_aft
         driver = driver.restart(&config);
     }
     let mut partitions = std::collections::HashMap::new();
-    for message in kafka::consume(&config.brokers, &config.topic) {
+    for message in kafka::consume(&config.client.brokers, &config.topic) {
         assert_eq!(*partitions.entry(message.key).or_insert(message.partition), message.partition);
     }
 }

@@ -17,12 +17,12 @@ fn config(brokers: String, topic: &str) -> Config {
 }
 
 fn assert_all_there(config: &Config, last: Sequence) {
-    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), last);
+    assert_complete_and_in_order(&consumed(&config.client.brokers, &config.topic), last);
 }
 
 /// The same where some readings came in before the loss was noticed.
 fn assert_all_there_again(config: &Config, last: Sequence) {
-    assert_complete_and_in_order_again(&consumed(&config.brokers, &config.topic), last);
+    assert_complete_and_in_order_again(&consumed(&config.client.brokers, &config.topic), last);
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_topic_made_again_behind_a_running_producer_is_noticed_by_its_offsets() {
     let config = config(kafka::shared(), "lost-quickly");
     let mut driver = Driver::new(&config);
     driver.run_to_a_checkpoint(&Records::in_turn(500, 7));
-    kafka::delete_topic(&config.brokers, &config.topic);
+    kafka::delete_topic(&config.client.brokers, &config.topic);
     migrate(&config).unwrap();
     let records = Records::in_turn(700, 7);
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
@@ -45,10 +45,10 @@ fn a_topic_made_again_while_the_sink_is_down_gets_everything_again() {
     let mut driver = Driver::new(&config);
     let records = Records::in_turn(500, 7);
     driver.run_to_a_checkpoint(&records);
-    kafka::delete_topic(&config.brokers, &config.topic);
+    kafka::delete_topic(&config.client.brokers, &config.topic);
     migrate(&config).unwrap();
     // Further than ours were, so that only the stored value shows the loss.
-    kafka::fill(&config.brokers, &config.topic, 600, &foreign());
+    kafka::fill(&config.client.brokers, &config.topic, 600, &foreign());
     let mut driver = driver.restart(&config);
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
     driver.run_to_end(&records);
@@ -75,7 +75,7 @@ fn a_restored_and_continued_log_gets_the_records_since_the_newest_intact_checkpo
     broker.stop();
     broker.put_logs_back(&config.topic, &copy);
     broker.start_again();
-    kafka::fill(&config.brokers, &config.topic, 1_500, &foreign());
+    kafka::fill(&config.client.brokers, &config.topic, 1_500, &foreign());
 
     // The client bridges the interruption, so only the records at the offsets show the loss.
     let records = Records::in_turn(1_500, 7);
@@ -120,15 +120,15 @@ fn records_deleted_by_retention_are_no_loss() {
     let records = Records::in_turn(300, 7);
     driver.run_to_a_checkpoint(&records);
     let settings = [("message.timestamp.type", "LogAppendTime"), ("retention.ms", "1"), ("segment.ms", "1")];
-    kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
+    kafka::set_topic_settings(&config.client.brokers, &config.topic, &settings);
     crate::support::wait::until("retention took everything", super::harness::LIMIT, || {
-        kafka::count(&config.brokers, &config.topic) == 0
+        kafka::count(&config.client.brokers, &config.topic) == 0
     });
     let mut driver = driver.restart(&config);
     let records = Records::in_turn(400, 7);
     driver.run_to_end(&records);
     assert_eq!(driver.losses, []);
-    assert_eq!(kafka::taken(&config.brokers, &config.topic), 400);
+    assert_eq!(kafka::taken(&config.client.brokers, &config.topic), 400);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn another_topic_in_the_configuration_gets_the_records_from_then_on() {
     let mut driver = driver.restart(&new);
     driver.run_to_end(&Records::in_turn(400, 7));
     assert_eq!(driver.losses, []);
-    assert_eq!(consumed(&new.brokers, &new.topic).len(), 100);
+    assert_eq!(consumed(&new.client.brokers, &new.topic).len(), 100);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn newest(brokers: &str, topic: &str) -> BTreeMap<String, v1::Meter> {
 fn the_newest_version_of_each_meter_stands_under_its_key_also_after_a_rewind() {
     let config = Config::new(kafka::shared(), "meters-newest");
     migrate(&config).unwrap();
-    assert_eq!(kafka::topic_setting(&config.brokers, "meters-newest-meters", "cleanup.policy"), "compact");
+    assert_eq!(kafka::topic_setting(&config.client.brokers, "meters-newest-meters", "cleanup.policy"), "compact");
     let records = Records::in_turn(20, 3);
     let mut driver = Driver::new(&config);
     driver.run_to_a_checkpoint(&records);
@@ -81,7 +81,7 @@ fn the_newest_version_of_each_meter_stands_under_its_key_also_after_a_rewind() {
         assert!(describe(&mut driver, end, &first).unwrap());
         assert!(describe(&mut driver, end.next(), &changed).unwrap());
         settle(&mut driver, end.next().next());
-        let newest = newest(&config.brokers, "meters-newest-meters");
+        let newest = newest(&config.client.brokers, "meters-newest-meters");
         assert_eq!(newest.len(), 2);
         assert_eq!(newest[&meter(1).to_string()], changed[1].to_message());
         assert_eq!(newest[&meter(2).to_string()], first[1].to_message());
@@ -95,7 +95,7 @@ fn the_newest_version_of_each_meter_stands_under_its_key_also_after_a_rewind() {
         driver.run_to_end(&records);
     }
     assert_eq!(driver.losses, []);
-    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
+    assert_complete_and_in_order(&consumed(&config.client.brokers, &config.topic), records.last());
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_description_is_not_safe_before_the_brokers_have_it() {
     driver.run_to_end(&Records::in_turn(1, 1));
     assert!(describe(&mut driver, next.next(), &[version(1, 0, None, "Attic")]).unwrap());
     settle(&mut driver, next.next().next());
-    assert_eq!(newest(&config.brokers, "meters-safe-meters")[&meter(1).to_string()].name, "Attic");
+    assert_eq!(newest(&config.client.brokers, "meters-safe-meters")[&meter(1).to_string()].name, "Attic");
 }
 
 #[test]

@@ -32,8 +32,13 @@ fn migrate_changes_what_differs_and_keeps_the_topics_other_settings() {
     let mut config = Config::new(kafka::shared(), "topic-changed");
     config.partitions = 2;
     let settings = [("cleanup.policy", "compact"), ("segment.bytes", "2000000")];
-    kafka::create_topic(&config.brokers, &config.topic, 2, &settings);
-    kafka::create_topic(&config.brokers, "topic-changed-meters", 2, &[("message.timestamp.type", "LogAppendTime")]);
+    kafka::create_topic(&config.client.brokers, &config.topic, 2, &settings);
+    kafka::create_topic(
+        &config.client.brokers,
+        "topic-changed-meters",
+        2,
+        &[("message.timestamp.type", "LogAppendTime")],
+    );
     let faults = |config: &Config| check(config).into_iter().filter(|finding| finding.level == Level::Fault).count();
     assert_eq!(faults(&config), 3);
     let steps = migrate(&config).unwrap();
@@ -45,7 +50,7 @@ fn migrate_changes_what_differs_and_keeps_the_topics_other_settings() {
             "topic topic-changed-meters: cleanup.policy changed from delete to compact"
         ]
     );
-    assert_eq!(kafka::topic_setting(&config.brokers, &config.topic, "segment.bytes"), "2000000");
+    assert_eq!(kafka::topic_setting(&config.client.brokers, &config.topic, "segment.bytes"), "2000000");
     assert_eq!(faults(&config), 0);
     assert_eq!(migrate(&config).unwrap(), []);
 
@@ -53,18 +58,18 @@ fn migrate_changes_what_differs_and_keeps_the_topics_other_settings() {
     assert_eq!(migrate(&config).unwrap().len(), 1);
     config.retention = None;
     assert_eq!(migrate(&config).unwrap().len(), 1);
-    assert_eq!(kafka::topic_setting(&config.brokers, &config.topic, "retention.ms"), "-1");
+    assert_eq!(kafka::topic_setting(&config.client.brokers, &config.topic, "retention.ms"), "-1");
 }
 
 #[test]
 fn migrate_never_changes_a_partition_count() {
     let mut config = Config::new(kafka::shared(), "topic-partitions");
-    kafka::create_topic(&config.brokers, &config.topic, 3, &[]);
+    kafka::create_topic(&config.client.brokers, &config.topic, 3, &[]);
     config.partitions = 6;
     let refused = migrate(&config).unwrap_err();
     assert!(matches!(refused, MigrateError::Refused(_)), "{refused:?}");
     assert!(refused.to_string().contains("set `partitions = 3`"), "{refused}");
-    assert_eq!(kafka::topic_setting(&config.brokers, &config.topic, "message.timestamp.type"), "CreateTime");
+    assert_eq!(kafka::topic_setting(&config.client.brokers, &config.topic, "message.timestamp.type"), "CreateTime");
     config.partitions = 3;
     config.meters_topic = None;
     assert_eq!(migrate(&config).unwrap().len(), 1);
@@ -81,5 +86,5 @@ fn check_names_a_missing_topic_and_missing_brokers() {
     let nowhere = Config::new(format!("127.0.0.1:{}", crate::support::ports::free()), "topic-missing");
     let findings = check(&nowhere);
     assert_eq!(findings.len(), 1);
-    assert!(findings[0].level == Level::Fault && findings[0].message.contains(&nowhere.brokers), "{findings:?}");
+    assert!(findings[0].level == Level::Fault && findings[0].message.contains(&nowhere.client.brokers), "{findings:?}");
 }

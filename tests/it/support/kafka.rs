@@ -82,6 +82,15 @@ pub(crate) fn taken(brokers: &str, topic: &str) -> i64 {
         .sum()
 }
 
+/// The offset that a group has committed for each partition of a topic; negative where it has none.
+pub(crate) fn committed(brokers: &str, topic: &str, group: &str) -> Vec<i64> {
+    let consumer: BaseConsumer = config(brokers).set("group.id", group).create().unwrap();
+    let mut partitions = TopicPartitionList::new();
+    partitions.add_partition_range(topic, 0, partition_count(&consumer, topic) - 1);
+    let partitions = consumer.committed_offsets(partitions, REQUEST_LIMIT).unwrap();
+    partitions.elements().iter().map(|partition| partition.offset().to_raw().unwrap_or(-1)).collect()
+}
+
 /// The offset after the last record of every partition of a topic.
 pub(crate) fn ends(brokers: &str, topic: &str) -> Vec<i64> {
     let consumer: BaseConsumer = config(brokers).create().unwrap();

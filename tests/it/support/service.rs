@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) kafka: Option<(String, String)>,
     /// Further lines of its Kafka sink.
     pub(crate) kafka_lines: &'static str,
+    /// Brokers and topic that QuestDB reads instead of the journal.
+    pub(crate) kafka_log: Option<(String, String)>,
     /// Further lines of the webhook.
     pub(crate) webhook: &'static str,
     /// Further lines of the account.
@@ -111,6 +113,10 @@ impl Setup {
         if let Some((brokers, topic)) = &self.kafka {
             writeln!(toml, "[sink.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\npartitions = 4").unwrap();
             writeln!(toml, "{}", self.kafka_lines).unwrap();
+        }
+        if let Some((brokers, topic)) = &self.kafka_log {
+            writeln!(toml, "[kafka_log]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"").unwrap();
+            writeln!(toml, "group = \"{topic}\"\nsession_timeout = \"6s\"").unwrap();
         }
         toml
     }

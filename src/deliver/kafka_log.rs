@@ -1,0 +1,401 @@
+//! The membership in a consumer group, and a pump for each partition that the group assigns to this process.
+//!
+//! One thread polls the consumer, so the membership does not depend on the sinks: a sink that is slow or blocked
+//! only fills its partition's bounded queue. When a partition is taken away, its pump ends first: rows that are held
+//! back are dropped, what is confirmed is committed, and then the partition is given up. Where it is lost, nothing is
+//! committed. Knows no sink; `app` gives the function that makes them.
+
+mod replay;
+
+use super::log::Log;
+use super::partition::{Change, Consumer, Events, Membership, Partition, Signal, settings};
+use super::pump::{PumpHandle, StartError};
+use super::sink::Sink;
+use super::state::PumpOptions;
+use super::status::SinkState;
+use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
+use crate::journal::Journal;
+use crate::kafka::{self, Client, Fault};
+use crate::reading::UnixNanos;
+use parking_lot::{Condvar, Mutex};
+use rdkafka::Message as _;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long the thread waits for the library before it looks at its other work.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// How long a pump may take to end when its partition is taken away. It is longer than a request to a store takes,
+/// and shorter than the group waits for a member (`max.poll.interval.ms`, five minutes).
+const REVOKE_WAIT: Duration = Duration::from_secs(60);
+/// How long the brokers may take to take note that this member leaves.
+const LEAVE_WAIT: Duration = Duration::from_secs(5);
+/// The wait between tries to join a group and to open a partition.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// The settings of a membership.
+#[derive(Debug, Clone)]
+pub struct GroupConfig {
+    /// The brokers.
+    pub kafka: Client,
+    /// The topic of readings.
+    pub topic: String,
+    /// The group's name.
+    pub group: String,
+    /// This member's name, with which it keeps its partitions over a restart; `None` for a new member at each start.
+    pub member: Option<String>,
+    /// After this time without a sign of life the group gives this member's partitions to others.
+    pub session_timeout: Duration,
+}
+
+/// Makes the sink called by the name, fed from the log.
+pub type SinkFor = Box<dyn Fn(&str, &Log) -> Result<Box<dyn Sink>, String> + Send + Sync>;
+
+/// The state of a membership at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupStatus {
+    /// Whether this process is a member and reads its partitions.
+    pub state: SinkState,
+    /// Why it is not.
+    pub why: Option<String>,
+    /// When it entered this state.
+    pub since: UnixNanos,
+    /// The partitions that it reads.
+    pub partitions: Vec<i32>,
+}
+
+/// A membership in a consumer group. When it is dropped it ends soon, without draining.
+pub struct Group {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    config: GroupConfig,
+    name: String,
+    sinks: SinkFor,
+    letters: DeadLetters,
+    journal: Journal,
+    clock: Clock,
+    options: PumpOptions,
+    stop: Mutex<Option<Instant>>,
+    stopped: Condvar,
+    state: Mutex<(SinkState, Option<String>, UnixNanos)>,
+    running: Mutex<BTreeMap<i32, Running>>,
+    /// Partitions that are assigned and not opened yet.
+    opening: Mutex<BTreeMap<i32, Opening>>,
+}
+
+struct Running {
+    partition: Partition,
+    pump: Arc<PumpHandle>,
+}
+
+struct Opening {
+    queue: PartitionQueue<Events>,
+    signal: Arc<Signal>,
+}
+
+impl Group {
+    /// Joins the group on a thread of its own. The pump of partition 3 is called `NAME-3`.
+    ///
+    /// # Errors
+    /// When the system cannot start a thread.
+    pub fn start(
+        name: impl Into<String>,
+        config: GroupConfig,
+        sinks: SinkFor,
+        (letters, journal): (DeadLetters, Journal),
+        clock: Clock,
+        options: PumpOptions,
+    ) -> Result<Self, StartError> {
+        let name = name.into();
+        let state = (SinkState::Waiting, Some("it joins its group".to_owned()), clock.now());
+        let shared = Arc::new(Shared {
+            config,
+            name: name.clone(),
+            sinks,
+            letters,
+            journal,
+            clock,
+            options,
+            stop: Mutex::default(),
+            stopped: Condvar::new(),
+            state: Mutex::new(state),
+            running: Mutex::default(),
+            opening: Mutex::default(),
+        });
+        let of_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("kafka-group".to_owned()).spawn(move || of_thread.run());
+        let thread = thread.map_err(|source| StartError { sink: name, source })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// The pumps of the partitions that this member reads.
+    pub fn pumps(&self) -> Vec<Arc<PumpHandle>> {
+        self.shared.running.lock().values().map(|running| Arc::clone(&running.pump)).collect()
+    }
+
+    /// The current state.
+    pub fn status(&self) -> GroupStatus {
+        let (state, why, since) = self.shared.state.lock().clone();
+        GroupStatus { state, why, since, partitions: self.shared.running.lock().keys().copied().collect() }
+    }
+
+    /// Asks the pumps to send what they have until `deadline`, and to end; then the membership ends. Returns at once.
+    pub fn stop(&self, deadline: Instant) {
+        *self.shared.stop.lock() = Some(deadline);
+        self.shared.stopped.notify_all();
+        self.shared.running.lock().values().for_each(|running| running.pump.stop(deadline));
+    }
+
+    /// Waits for the end after [`Self::stop`].
+    pub fn join(&self) {
+        let thread = self.thread.lock().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread of the Kafka group panicked; its partitions go to other members");
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.shared.stop.lock().get_or_insert_with(|| self.shared.clock.monotonic());
+        self.shared.stopped.notify_all();
+    }
+}
+
+impl Shared {
+    fn run(self: &Arc<Self>) {
+        while self.stop.lock().is_none() {
+            match self.join_group() {
+                Ok(membership) => {
+                    self.be_member(&membership);
+                    self.end_pumps(|_| true, false);
+                    self.leave_group(&membership.consumer);
+                }
+                Err(Fault { is_blocking, message }) => {
+                    self.set_state(if is_blocking { SinkState::Blocked } else { SinkState::Waiting }, Some(message));
+                    self.pause(RETRY_EVERY);
+                }
+            }
+        }
+    }
+
+    fn pause(&self, duration: Duration) {
+        self.stopped.wait_while_for(&mut self.stop.lock(), |stop| stop.is_none(), duration);
+    }
+
+    fn join_group(self: &Arc<Self>) -> Result<Membership, Fault> {
+        let GroupConfig { kafka, topic, group, member, session_timeout } = &self.config;
+        let settings = settings(kafka, group, member.as_deref(), *session_timeout);
+        let consumer: Consumer = settings
+            .create_with_context(Events::new(kafka, self.clock.clone()))
+            .map_err(|error| kafka::of_client(&error))?;
+        let consumer = Arc::new(consumer);
+        let (of_handler, weak) = (Arc::downgrade(self), Arc::downgrade(&consumer));
+        consumer.context().on_change(move |change| {
+            if let (Some(shared), Some(consumer)) = (of_handler.upgrade(), weak.upgrade()) {
+                shared.handle(&consumer, change);
+            }
+        });
+        consumer.subscribe(&[topic.as_str()]).map_err(|error| kafka::of_client(&error))?;
+        Ok(Membership {
+            consumer,
+            client: kafka.clone(),
+            topic: topic.clone(),
+            group: group.clone(),
+            letters: self.letters.clone(),
+            journal: self.journal.clone(),
+            clock: self.clock.clone(),
+            lease: *session_timeout / 2,
+        })
+    }
+
+    /// Gives all partitions up. A member with a name keeps them until its session ends, for its next start.
+    fn leave_group(&self, consumer: &Consumer) {
+        let begun = self.clock.monotonic();
+        if let Err(error) = consumer.close_queue() {
+            tracing::debug!(%error, "the membership cannot be closed");
+            return;
+        }
+        while !consumer.closed() && self.clock.elapsed(begun) < LEAVE_WAIT {
+            consumer.poll(POLL_EVERY);
+        }
+    }
+
+    /// Polls until a stop, or for good after another process took this member's name.
+    fn be_member(&self, membership: &Membership) {
+        let mut tried: Option<Instant> = None;
+        loop {
+            if self.stop.lock().is_some() {
+                return;
+            }
+            match membership.consumer.poll(POLL_EVERY) {
+                Some(Ok(message)) => {
+                    // Each partition has a queue of its own, so this is a fault of this program.
+                    tracing::error!(partition = message.partition(), "a record came outside its partition's queue");
+                    self.end_pumps(|partition| partition == message.partition(), true);
+                    return;
+                }
+                Some(Err(error)) => self.note(&error, membership),
+                None => {}
+            }
+            if let Some((code, reason)) = membership.consumer.client().fatal_error() {
+                self.end_pumps(|_| true, true);
+                return self.stay_out(code, &reason);
+            }
+            if tried.is_none_or(|tried| self.clock.elapsed(tried) >= RETRY_EVERY) && self.open_all(membership) {
+                tried = Some(self.clock.monotonic());
+            }
+            self.update_state(membership);
+        }
+    }
+
+    /// A member whose name another process took must not take it back: the two would do so in turn.
+    fn stay_out(&self, code: RDKafkaErrorCode, reason: &str) {
+        let member = self.config.member.as_deref().unwrap_or("(without a name)");
+        self.set_state(
+            SinkState::Blocked,
+            Some(format!(
+                "group {} does not accept member {member} any more ({code}: {reason}): another process has its name; \
+                 give each process its own `member`, and start this one again",
+                self.config.group
+            )),
+        );
+        while self.stop.lock().is_none() {
+            self.pause(RETRY_EVERY);
+        }
+    }
+
+    fn handle(&self, consumer: &Arc<Consumer>, change: Change) {
+        match change {
+            Change::Assigned(partitions) => {
+                tracing::info!(group = self.config.group, ?partitions, "the group assigns partitions");
+                for number in partitions {
+                    // Before the library reads it, so that no record goes to the consumer's own queue.
+                    let Some(mut queue) = consumer.split_partition_queue(&self.config.topic, number) else { continue };
+                    let signal = Arc::new(Signal::default());
+                    let of_queue = Arc::clone(&signal);
+                    queue.set_nonempty_callback(move || of_queue.set());
+                    self.opening.lock().insert(number, Opening { queue, signal });
+                }
+            }
+            Change::Revoked { partitions, is_lost } => {
+                tracing::info!(group = self.config.group, ?partitions, is_lost, "the group takes partitions away");
+                self.opening.lock().retain(|number, _| !partitions.contains(number));
+                self.end_pumps(|number| partitions.contains(&number), is_lost);
+            }
+        }
+    }
+
+    /// Ends the pumps of some partitions and waits for them. A pump that is still busy at the end of the wait is
+    /// abandoned, and neither commits nor sends any more.
+    fn end_pumps(&self, is_meant: impl Fn(i32) -> bool, is_lost: bool) {
+        let ended: Vec<Running> =
+            self.running.lock().extract_if(.., |number, _| is_meant(*number)).map(|(_, one)| one).collect();
+        let deadline = *self.stop.lock();
+        for Running { partition, pump } in &ended {
+            if is_lost {
+                partition.lose();
+            }
+            match deadline {
+                Some(deadline) => pump.stop(deadline),
+                None => pump.stop_within(REVOKE_WAIT),
+            }
+        }
+        for Running { partition, pump } in &ended {
+            pump.join();
+            partition.lose();
+        }
+    }
+
+    /// Opens the assigned partitions and starts their pumps. Whether one must be tried again.
+    fn open_all(&self, membership: &Membership) -> bool {
+        let opening = std::mem::take(&mut *self.opening.lock());
+        let mut is_incomplete = false;
+        for (number, Opening { queue, signal }) in opening {
+            match Partition::open(membership, number, queue, Arc::clone(&signal)) {
+                Ok(partition) => {
+                    if let Err(why) = self.start_pump(number, partition) {
+                        tracing::error!(partition = number, why, "a partition is assigned and cannot be read");
+                        self.set_state(SinkState::Blocked, Some(why));
+                    }
+                }
+                Err((queue, error)) => {
+                    tracing::warn!(partition = number, why = error.message, "a partition cannot be read yet; retrying");
+                    self.opening.lock().insert(number, Opening { queue, signal });
+                    is_incomplete = true;
+                }
+            }
+        }
+        is_incomplete
+    }
+
+    fn start_pump(&self, number: i32, partition: Partition) -> Result<(), String> {
+        let (name, log) = (format!("{}-{number}", self.name), Log::Partition(partition.clone()));
+        let sink = (self.sinks)(&name, &log)?;
+        let pump = PumpHandle::start(name, sink, log, self.clock.clone(), self.options.clone());
+        let pump = Arc::new(pump.map_err(|error| error.to_string())?);
+        self.running.lock().insert(number, Running { partition, pump });
+        Ok(())
+    }
+
+    fn note(&self, error: &KafkaError, membership: &Membership) {
+        use RDKafkaErrorCode::{
+            GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition,
+        };
+        let Membership { topic, group, .. } = membership;
+        let message = match error.rdkafka_error_code() {
+            Some(UnknownTopic | UnknownTopicOrPartition) => {
+                format!(
+                    "topic {topic} does not exist; run `meterline migrate` at a node with a Kafka sink to create it"
+                )
+            }
+            Some(TopicAuthorizationFailed | GroupAuthorizationFailed) => {
+                format!("this user may not read topic {topic} in group {group}; grant Read on both")
+            }
+            _ => return tracing::debug!(%error, "the Kafka client reports an error"),
+        };
+        self.set_state(SinkState::Blocked, Some(message));
+    }
+
+    fn update_state(&self, membership: &Membership) {
+        let has_pumps = !self.running.lock().is_empty();
+        match membership.consumer.context().connection_error() {
+            Some(error) if self.clock.elapsed(error.since) > self.config.session_timeout / 2 => {
+                let Fault { is_blocking, message } = kafka::of_connection(Some(&error), &self.config.kafka);
+                self.set_state(if is_blocking { SinkState::Blocked } else { SinkState::Waiting }, Some(message));
+            }
+            _ if has_pumps => self.set_state(SinkState::Running, None),
+            _ => {}
+        }
+    }
+
+    fn set_state(&self, state: SinkState, why: Option<String>) {
+        let mut now = self.state.lock();
+        if now.0 == state && now.1 == why {
+            return;
+        }
+        *now = (state, why.clone(), self.clock.now());
+        drop(now);
+        let (group, why) = (self.config.group.as_str(), why.unwrap_or_default());
+        match state {
+            SinkState::Running => tracing::info!(group, "the group's partitions are read"),
+            SinkState::Waiting => tracing::warn!(group, why, "the group's partitions are not read now"),
+            SinkState::Blocked => tracing::error!(group, why, "the group's partitions are not read"),
+        }
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").field("status", &self.status()).finish()
+    }
+}

@@ -1,0 +1,55 @@
+//! The way of a reading from the topic into the table.
+
+use super::harness::{LIMIT, World, reading};
+use crate::support::wait;
+use meterline::deliver::SinkState;
+use meterline::journal::Sequence;
+use prost::Message as _;
+
+#[test]
+fn readings_arrive_and_the_offset_of_what_is_stored_is_committed() {
+    let world = World::new("arrive", 1);
+    world.produce_seconds(0, 0..500);
+    let member = world.join(None);
+    world.wait_for_rows(500);
+    wait::until("the offset is committed", LIMIT, || world.committed(1) == [500]);
+    let pumps = member.group.pumps();
+    let status = pumps[0].status();
+    assert_eq!((pumps[0].name(), status.state, status.next), ("questdb-0", SinkState::Running, Sequence(501)));
+    assert_eq!(member.group.status().state, SinkState::Running);
+    world.produce_seconds(0, 500..700);
+    world.wait_for_rows(700);
+    member.leave();
+    assert_eq!(world.committed(1), [700]);
+    assert_eq!(world.values(), (0..700).map(f64::from).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_form_of_a_value_arrives_and_what_is_none_is_a_dead_letter() {
+    let world = World::new("forms", 1);
+    let value = |second| reading(0, second, second as f64).encode_to_vec();
+    world.produce(0, &value(0));
+    world.produce(0, b"no reading");
+    world.produce(0, &[&[0, 0, 0, 0, 7, 0], value(1).as_slice()].concat());
+    let mut infinite = reading(0, 2, f64::INFINITY);
+    infinite.values.push(reading(0, 2, 2.0).values.remove(0));
+    infinite.values[1].obis[2] = 2;
+    world.produce(0, &infinite.encode_to_vec());
+    let json = r#"{"meter":"00000000-0000-0000-0000-000000000001","time_ns":"1795266903000000000","received_ns":"1795266904000000000","source":"acme","values":[{"obis":"1-0:1.8.0*255","value":3}]}"#;
+    world.produce(0, json.as_bytes());
+    world.flush();
+    let member = world.join(None);
+    world.wait_for_rows(4);
+    wait::until("the offset is committed", LIMIT, || world.committed(1) == [5]);
+    assert_eq!(world.values(), [0.0, 1.0, 2.0, 3.0]);
+    let open = member.letters.open_by_kind();
+    assert_eq!((open["undecodable"], open["set-aside"]), (1, 1), "{open:?}");
+    let reasons: Vec<_> = (1..=2)
+        .map(|id| member.letters.get(meterline::dead_letters::LetterId(id)).unwrap())
+        .map(|letter| (letter.sequence, letter.reason))
+        .collect();
+    assert!(reasons[0].0 == Sequence(2) && reasons[0].1.contains("partition 0, offset 1"), "{reasons:?}");
+    let says = ["1 value_not_finite", "record 3 of journal 00000000-0000-0000-0000-00000000004d", "offset 3"];
+    assert!(reasons[1].0 == Sequence(4) && says.iter().all(|says| reasons[1].1.contains(says)), "{reasons:?}");
+    member.leave();
+}

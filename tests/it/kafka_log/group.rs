@@ -1,0 +1,56 @@
+//! Members that come and go.
+
+use super::harness::{LIMIT, Member, World};
+use crate::support::wait;
+use std::time::Duration;
+
+const PARTITIONS: i32 = 6;
+
+#[test]
+fn members_that_join_and_leave_under_load_lose_nothing() {
+    let world = World::new("rebalance", PARTITIONS);
+    let produced =
+        |from: i64, to: i64| (0..PARTITIONS).for_each(|partition| world.produce_seconds(partition, from..to));
+    produced(0, 300);
+    let first = world.join(None);
+    first.wait_for_partitions(6);
+    produced(300, 600);
+    let second = world.join(None);
+    second.wait_for_partitions(3);
+    first.wait_for_partitions(3);
+    produced(600, 900);
+    let third = world.join(None);
+    third.wait_for_partitions(2);
+    produced(900, 1_200);
+    first.leave();
+    wait::until("the others have all", LIMIT, || {
+        second.group.status().partitions.len() + third.group.status().partitions.len() == 6
+    });
+    produced(1_200, 1_500);
+    world.wait_for_rows(9_000);
+    wait::until("all offsets are committed", LIMIT, || world.committed(PARTITIONS) == [1_500; 6]);
+    second.leave();
+    third.leave();
+    let of_one: Vec<f64> = (0..1_500).map(f64::from).collect();
+    assert_eq!(world.values(), of_one.repeat(6));
+}
+
+#[test]
+fn late_rows_that_are_held_are_read_again_by_the_next_owner() {
+    let mut world = World::new("held", 1);
+    world.table.late_flush = Duration::from_secs(3_600);
+    let mut late = super::harness::reading(0, 0, 1.0);
+    late.received_ns += 3_600_000_000_000;
+    let value = prost::Message::encode_to_vec(&late);
+    world.produce(0, &value);
+    world.flush();
+    let first = world.join(None);
+    wait::until("the row is held", LIMIT, || first.group.pumps().iter().any(|pump| pump.status().readings == 1));
+    let mut prompt = world.table.clone();
+    prompt.late_flush = Duration::ZERO;
+    let second = Member::join(&world, None, &prompt);
+    drop(first);
+    world.wait_for_rows(1);
+    wait::until("the offset is committed", LIMIT, || world.committed(1) == [1]);
+    second.leave();
+}
