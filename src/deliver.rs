@@ -51,7 +51,7 @@ pub use kafka_log::{Group, GroupConfig, GroupStatus, SinkFor};
 pub use keeper::Keeper;
 pub use log::Log;
 #[cfg(feature = "kafka")]
-pub use partition::Partition;
+pub use partition::{Contents, Partition, PartitionId, Topics};
 pub use pump::{PumpHandle, StartError};
 pub use records::CurrentRules;
 pub use redecode::Redecode;

@@ -1,4 +1,4 @@
-//! What every client of Kafka needs: the brokers, encryption and credentials, the client library's log lines and
+//! The parts that every client of Kafka needs: the brokers, encryption and credentials, the client library's log lines and
 //! errors in our words, and the value formats of `meterline.v1`.
 //!
 //! Does not know topics, groups or records. Invariants: a secret leaves its [`Secret`](crate::secret::Secret) only

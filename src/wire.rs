@@ -24,6 +24,6 @@ pub use batch::Envelope;
 pub use error::{DecodeError, DecodeErrorKind, FieldPath, WireType};
 pub use formats::{PayloadFormat, Reading, Readings, Values, readings};
 pub use judged::{Judged, JudgedSamples, Tally};
-pub use published::published;
+pub use published::{published, published_meter};
 pub use revision::{DECODE_REVISION, decode_revision};
 pub use seen::SeenReading;

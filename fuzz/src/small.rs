@@ -70,6 +70,9 @@ fn published(bytes: &[u8]) {
     if wire::published(bytes, &mut body).is_ok() {
         assert_eq!(wire::readings(PayloadFormat::ReadingBatch, &body).map(Iterator::count), Ok(1));
     }
+    if wire::published_meter(bytes, &mut body).is_ok() {
+        assert!(wire::meters::versions(&body).is_ok_and(|versions| versions.len() <= 1));
+    }
 }
 
 /// A file is a configuration that equals itself, or has faults with a place and a message.

@@ -357,7 +357,20 @@ fn start_parts(config: &Config, runtime: &Handle, clock: Clock) -> Result<Parts,
     let sources = Arc::new(SourceGroups::new(runtime.clone(), clock.clone()));
     let runtime = runtime.clone();
     let units = config.units.clone();
-    Ok(Parts { clock, runtime, journal, dead_letters, coverage, meters, units, ingest, live, pumps, kafka_log, sources })
+    Ok(Parts {
+        clock,
+        runtime,
+        journal,
+        dead_letters,
+        coverage,
+        meters,
+        units,
+        ingest,
+        live,
+        pumps,
+        kafka_log,
+        sources,
+    })
 }
 
 fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder, store: Option<Store>) -> Views {

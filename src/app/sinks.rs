@@ -37,7 +37,7 @@ pub(super) fn shown(config: &Config) -> String {
     #[cfg(all(feature = "kafka", feature = "questdb"))]
     if let Some(log) = &config.sinks.kafka_log {
         let separator = if names.is_empty() { "" } else { ", " };
-        return format!("{names}{separator}questdb from topic {}", log.topic);
+        return format!("{names}{separator}questdb from topic {}", log.topics.readings);
     }
     names
 }

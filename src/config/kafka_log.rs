@@ -5,7 +5,10 @@ use super::sinks::Sinks;
 
 #[cfg(all(feature = "kafka", feature = "questdb"))]
 use {
-    super::kafka::security, crate::deliver::GroupConfig, crate::kafka::Client, std::ops::RangeInclusive,
+    super::kafka::security,
+    crate::deliver::{GroupConfig, Topics},
+    crate::kafka::Client,
+    std::ops::RangeInclusive,
     std::time::Duration,
 };
 
@@ -41,6 +44,11 @@ fn group(mut section: Section<'_>) -> Option<GroupConfig> {
     }
     let brokers = section.required::<String>("brokers", "\"127.0.0.1:9092\"");
     let topic = section.get_or("topic", "meterline.readings".to_owned());
+    let meters = section.get_or("meters_topic", format!("{topic}-meters"));
+    if meters == topic {
+        section.fault("meters_topic", "must not be the topic of the readings");
+    }
+    let topics = Topics { readings: topic, meters: Some(meters).filter(|it| !it.is_empty()) };
     let group = section.get_or("group", "meterline".to_owned());
     let member: Option<String> = section.get("member");
     for (key, name) in [("group", Some(&group)), ("member", member.as_ref())] {
@@ -55,7 +63,7 @@ fn group(mut section: Section<'_>) -> Option<GroupConfig> {
     let mut kafka = Client::new(brokers.clone().unwrap_or_default());
     (kafka.tls, kafka.sasl) = security(&mut section);
     section.finish();
-    brokers.map(|_| GroupConfig { kafka, topic, group, member, session_timeout })
+    brokers.map(|_| GroupConfig { kafka, topics, group, member, session_timeout })
 }
 
 /// Adds the faults of a log that does not fit the sinks.
@@ -87,7 +95,7 @@ fn check(root: &Section<'_>, log: &GroupConfig, sinks: &Sinks, has_sources: bool
         );
     }
     let meters_topic = sinks.kafka.as_ref().and_then(|kafka| kafka.meters_topic.as_ref());
-    if meters_topic == Some(&log.topic) {
+    if meters_topic == Some(&log.topics.readings) {
         root.fault(
             "kafka_log",
             "its topic is the one of the meter descriptions of [sink.kafka]; give it the topic of the readings",

@@ -762,19 +762,21 @@ mod kafka_log {
         assert!(!config.webhook.is_listening());
         assert!(config.sinks.sqlite.is_none());
         let log = config.sinks.kafka_log.unwrap();
-        assert_eq!((log.topic.as_str(), log.group.as_str()), ("meterline.readings", "meterline"));
+        assert_eq!((log.topics.readings.as_str(), log.group.as_str()), ("meterline.readings", "meterline"));
+        assert_eq!(log.topics.meters.as_deref(), Some("meterline.readings-meters"));
         assert_eq!((log.member, log.session_timeout), (None, Duration::from_secs(45)));
     }
 
     #[test]
     fn every_key_is_taken() {
-        let lines = "topic = \"t\"\ngroup = \"g\"\nmember = \"m\"\nsession_timeout = \"6s\"\n\
+        let lines = "topic = \"t\"\nmeters_topic = \"\"\ngroup = \"g\"\nmember = \"m\"\nsession_timeout = \"6s\"\n\
                      security = \"sasl_tls\"\nusername = \"u\"\npassword_env = \"P\"";
         let environment = BTreeMap::from([("P".to_owned(), "hunter2".to_owned())]);
         let config = parse("m.toml", &(log(lines) + QUESTDB), &environment).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
         let log = config.sinks.kafka_log.unwrap();
-        assert_eq!((log.topic.as_str(), log.group.as_str(), log.member.as_deref()), ("t", "g", Some("m")));
+        assert_eq!((log.topics.readings.as_str(), log.topics.meters), ("t", None));
+        assert_eq!((log.group.as_str(), log.member.as_deref()), ("g", Some("m")));
         assert_eq!(log.session_timeout, Duration::from_secs(6));
         assert!(log.kafka.tls.is_some() && log.kafka.sasl.is_some());
     }
@@ -789,6 +791,7 @@ mod kafka_log {
             (log("") + QUESTDB + "required = false\n", "required = false does not apply"),
             (log("") + QUESTDB + account, "add [sink.kafka]"),
             (log("topic = \"meterline.readings-meters\"") + QUESTDB + KAFKA, "the one of the meter descriptions"),
+            (log("topic = \"t\"\nmeters_topic = \"t\"") + QUESTDB, "must not be the topic of the readings"),
             (log("session_timeout = \"5s\"") + QUESTDB, "from 6s to 30m"),
             (log("session_timeout = \"31m\"") + QUESTDB, "from 6s to 30m"),
             (log("group = \"\"") + QUESTDB, "kafka_log.group: must not be empty"),

@@ -6,9 +6,10 @@
 //! committed. Knows no sink; `app` gives the function that makes them.
 
 mod replay;
+mod state;
 
 use super::log::Log;
-use super::partition::{Change, Consumer, Events, Membership, Partition, Signal, settings};
+use super::partition::{Change, Consumer, Events, Membership, Partition, PartitionId, Signal, Topics, settings};
 use super::pump::{PumpHandle, StartError};
 use super::sink::Sink;
 use super::state::PumpOptions;
@@ -22,7 +23,7 @@ use parking_lot::{Condvar, Mutex};
 use rdkafka::Message as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -44,8 +45,8 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 pub struct GroupConfig {
     /// The brokers.
     pub kafka: Client,
-    /// The topic of readings.
-    pub topic: String,
+    /// The topics.
+    pub topics: Topics,
     /// The group's name.
     pub group: String,
     /// This member's name, with which it keeps its partitions over a restart; `None` for a new member at each start.
@@ -67,7 +68,7 @@ pub struct GroupStatus {
     /// When it entered this state.
     pub since: UnixNanos,
     /// The partitions that it reads.
-    pub partitions: Vec<i32>,
+    pub partitions: Vec<PartitionId>,
 }
 
 /// A membership in a consumer group. When it is dropped it ends soon, without draining.
@@ -87,9 +88,11 @@ struct Shared {
     stop: Mutex<Option<Instant>>,
     stopped: Condvar,
     state: Mutex<(SinkState, Option<String>, UnixNanos)>,
-    running: Mutex<BTreeMap<i32, Running>>,
+    /// Why a topic cannot be read, and when that was seen.
+    topic_fault: Mutex<Option<(Instant, String)>>,
+    running: Mutex<BTreeMap<PartitionId, Running>>,
     /// Partitions that are assigned and not opened yet.
-    opening: Mutex<BTreeMap<i32, Opening>>,
+    opening: Mutex<BTreeMap<PartitionId, Opening>>,
 }
 
 struct Running {
@@ -103,7 +106,8 @@ struct Opening {
 }
 
 impl Group {
-    /// Joins the group on a thread of its own. The pump of partition 3 is called `NAME-3`.
+    /// Joins the group on a thread of its own. The pump of partition 3 is called `NAME-3`, for descriptions
+    /// `NAME-meters-3`.
     ///
     /// # Errors
     /// When the system cannot start a thread.
@@ -128,6 +132,7 @@ impl Group {
             stop: Mutex::default(),
             stopped: Condvar::new(),
             state: Mutex::new(state),
+            topic_fault: Mutex::default(),
             running: Mutex::default(),
             opening: Mutex::default(),
         });
@@ -193,10 +198,10 @@ impl Shared {
     }
 
     fn join_group(self: &Arc<Self>) -> Result<Membership, Fault> {
-        let GroupConfig { kafka, topic, group, member, session_timeout } = &self.config;
+        let GroupConfig { kafka, topics, group, member, session_timeout } = &self.config;
         let settings = settings(kafka, group, member.as_deref(), *session_timeout);
         let consumer: Consumer = settings
-            .create_with_context(Events::new(kafka, self.clock.clone()))
+            .create_with_context(Events::new(kafka, self.clock.clone(), topics.clone()))
             .map_err(|error| kafka::of_client(&error))?;
         let consumer = Arc::new(consumer);
         let (of_handler, weak) = (Arc::downgrade(self), Arc::downgrade(&consumer));
@@ -205,11 +210,11 @@ impl Shared {
                 shared.handle(&consumer, change);
             }
         });
-        consumer.subscribe(&[topic.as_str()]).map_err(|error| kafka::of_client(&error))?;
+        consumer.subscribe(&topics.names()).map_err(|error| kafka::of_client(&error))?;
         Ok(Membership {
             consumer,
             client: kafka.clone(),
-            topic: topic.clone(),
+            topics: topics.clone(),
             group: group.clone(),
             letters: self.letters.clone(),
             journal: self.journal.clone(),
@@ -230,7 +235,7 @@ impl Shared {
         }
     }
 
-    /// Polls until a stop, or for good after another process took this member's name.
+    /// Polls until a stop, or permanently after another process took this member's name.
     fn be_member(&self, membership: &Membership) {
         let mut tried: Option<Instant> = None;
         loop {
@@ -240,8 +245,9 @@ impl Shared {
             match membership.consumer.poll(POLL_EVERY) {
                 Some(Ok(message)) => {
                     // Each partition has a queue of its own, so this is a fault of this program.
-                    tracing::error!(partition = message.partition(), "a record came outside its partition's queue");
-                    self.end_pumps(|partition| partition == message.partition(), true);
+                    let (topic, partition) = (message.topic(), message.partition());
+                    tracing::error!(topic, partition, "a record came outside its partition's queue");
+                    self.end_pumps(|_| true, true);
                     return;
                 }
                 Some(Err(error)) => self.note(&error, membership),
@@ -278,28 +284,29 @@ impl Shared {
         match change {
             Change::Assigned(partitions) => {
                 tracing::info!(group = self.config.group, ?partitions, "the group assigns partitions");
-                for number in partitions {
+                for partition in partitions {
+                    let topic = self.config.topics.name(partition.contents);
                     // Before the library reads it, so that no record goes to the consumer's own queue.
-                    let Some(mut queue) = consumer.split_partition_queue(&self.config.topic, number) else { continue };
+                    let Some(mut queue) = consumer.split_partition_queue(topic, partition.number) else { continue };
                     let signal = Arc::new(Signal::default());
                     let of_queue = Arc::clone(&signal);
                     queue.set_nonempty_callback(move || of_queue.set());
-                    self.opening.lock().insert(number, Opening { queue, signal });
+                    self.opening.lock().insert(partition, Opening { queue, signal });
                 }
             }
             Change::Revoked { partitions, is_lost } => {
                 tracing::info!(group = self.config.group, ?partitions, is_lost, "the group takes partitions away");
-                self.opening.lock().retain(|number, _| !partitions.contains(number));
-                self.end_pumps(|number| partitions.contains(&number), is_lost);
+                self.opening.lock().retain(|partition, _| !partitions.contains(partition));
+                self.end_pumps(|partition| partitions.contains(&partition), is_lost);
             }
         }
     }
 
     /// Ends the pumps of some partitions and waits for them. A pump that is still busy at the end of the wait is
     /// abandoned, and neither commits nor sends any more.
-    fn end_pumps(&self, is_meant: impl Fn(i32) -> bool, is_lost: bool) {
+    fn end_pumps(&self, is_meant: impl Fn(PartitionId) -> bool, is_lost: bool) {
         let ended: Vec<Running> =
-            self.running.lock().extract_if(.., |number, _| is_meant(*number)).map(|(_, one)| one).collect();
+            self.running.lock().extract_if(.., |partition, _| is_meant(*partition)).map(|(_, one)| one).collect();
         let deadline = *self.stop.lock();
         for Running { partition, pump } in &ended {
             if is_lost {
@@ -320,17 +327,17 @@ impl Shared {
     fn open_all(&self, membership: &Membership) -> bool {
         let opening = std::mem::take(&mut *self.opening.lock());
         let mut is_incomplete = false;
-        for (number, Opening { queue, signal }) in opening {
-            match Partition::open(membership, number, queue, Arc::clone(&signal)) {
+        for (id, Opening { queue, signal }) in opening {
+            match Partition::open(membership, id, queue, Arc::clone(&signal)) {
                 Ok(partition) => {
-                    if let Err(why) = self.start_pump(number, partition) {
-                        tracing::error!(partition = number, why, "a partition is assigned and cannot be read");
+                    if let Err(why) = self.start_pump(id, partition) {
+                        tracing::error!(partition = %id, why, "a partition is assigned and cannot be read");
                         self.set_state(SinkState::Blocked, Some(why));
                     }
                 }
                 Err((queue, error)) => {
-                    tracing::warn!(partition = number, why = error.message, "a partition cannot be read yet; retrying");
-                    self.opening.lock().insert(number, Opening { queue, signal });
+                    tracing::warn!(partition = %id, why = error.message, "a partition cannot be read yet; retrying");
+                    self.opening.lock().insert(id, Opening { queue, signal });
                     is_incomplete = true;
                 }
             }
@@ -338,59 +345,13 @@ impl Shared {
         is_incomplete
     }
 
-    fn start_pump(&self, number: i32, partition: Partition) -> Result<(), String> {
-        let (name, log) = (format!("{}-{number}", self.name), Log::Partition(partition.clone()));
+    fn start_pump(&self, id: PartitionId, partition: Partition) -> Result<(), String> {
+        let (name, log) = (format!("{}-{id}", self.name), Log::Partition(partition.clone()));
         let sink = (self.sinks)(&name, &log)?;
         let pump = PumpHandle::start(name, sink, log, self.clock.clone(), self.options.clone());
         let pump = Arc::new(pump.map_err(|error| error.to_string())?);
-        self.running.lock().insert(number, Running { partition, pump });
+        self.running.lock().insert(id, Running { partition, pump });
         Ok(())
-    }
-
-    fn note(&self, error: &KafkaError, membership: &Membership) {
-        use RDKafkaErrorCode::{
-            GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition,
-        };
-        let Membership { topic, group, .. } = membership;
-        let message = match error.rdkafka_error_code() {
-            Some(UnknownTopic | UnknownTopicOrPartition) => {
-                format!(
-                    "topic {topic} does not exist; run `meterline migrate` at a node with a Kafka sink to create it"
-                )
-            }
-            Some(TopicAuthorizationFailed | GroupAuthorizationFailed) => {
-                format!("this user may not read topic {topic} in group {group}; grant Read on both")
-            }
-            _ => return tracing::debug!(%error, "the Kafka client reports an error"),
-        };
-        self.set_state(SinkState::Blocked, Some(message));
-    }
-
-    fn update_state(&self, membership: &Membership) {
-        let has_pumps = !self.running.lock().is_empty();
-        match membership.consumer.context().connection_error() {
-            Some(error) if self.clock.elapsed(error.since) > self.config.session_timeout / 2 => {
-                let Fault { is_blocking, message } = kafka::of_connection(Some(&error), &self.config.kafka);
-                self.set_state(if is_blocking { SinkState::Blocked } else { SinkState::Waiting }, Some(message));
-            }
-            _ if has_pumps => self.set_state(SinkState::Running, None),
-            _ => {}
-        }
-    }
-
-    fn set_state(&self, state: SinkState, why: Option<String>) {
-        let mut now = self.state.lock();
-        if now.0 == state && now.1 == why {
-            return;
-        }
-        *now = (state, why.clone(), self.clock.now());
-        drop(now);
-        let (group, why) = (self.config.group.as_str(), why.unwrap_or_default());
-        match state {
-            SinkState::Running => tracing::info!(group, "the group's partitions are read"),
-            SinkState::Waiting => tracing::warn!(group, why, "the group's partitions are not read now"),
-            SinkState::Blocked => tracing::error!(group, why, "the group's partitions are not read"),
-        }
     }
 }
 

@@ -228,7 +228,7 @@ fn letter_of(
     })
 }
 
-/// What the numbers in record headers stand for.
+/// The meaning of the numbers in record headers.
 #[derive(Clone, Copy)]
 pub(super) enum Names<'a> {
     Journal(&'a View),

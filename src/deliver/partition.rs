@@ -12,15 +12,18 @@
 mod assigned;
 mod consumer;
 mod error;
+mod id;
 mod offsets;
 mod reader;
 mod signal;
 mod sources;
 mod times;
+mod value;
 
 pub use assigned::Partition;
 pub(super) use assigned::{JUDGED_BEFORE, Membership};
 pub(super) use consumer::{Change, Consumer, Events, settings};
 pub(super) use error::PartitionError;
+pub use id::{Contents, PartitionId, Topics};
 pub(super) use reader::PartitionReader;
 pub(super) use signal::Signal;

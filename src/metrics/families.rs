@@ -110,7 +110,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_sink_rows_expired_total", Counter, &["sink"], "Samples that were deleted from the embedded store because of sink.sqlite.keep or keep_size, and those that a replay did not store again because their quarter-hour has them."),
     family("meterline_sink_file_bytes", Gauge, &["sink"], "Size of the embedded store's database without its log."),
     family("meterline_sink_log_bytes", Gauge, &["sink"], "Size of the embedded store's log (-wal). Beyond 64 MiB the sink waits, and the journal keeps what follows."),
-    family("meterline_kafka_log_skipped_total", Counter, &["reason"], "Records of the group's topic without a reading, or with values, that cannot be delivered: empty, undecodable, set-aside. All but the empty ones are dead letters."),
+    family("meterline_kafka_log_skipped_total", Counter, &["reason"], "Records of the group's topics without a reading or description, or with values, that cannot be delivered: empty, undecodable, set-aside. All but the empty ones are dead letters."),
     family("meterline_sink_late_rows_total", Counter, &["sink"], "Late rows: measured more than ten minutes before receipt, or in an earlier partition of the table. They are held and sent together."),
     family("meterline_sink_held_rows", Gauge, &["sink"], "Late rows that are held until they are sent together."),
     family("meterline_sink_held_seconds", Gauge, &["sink"], "Time since the first of the held rows; 0 if there is none."),

@@ -1,18 +1,16 @@
-//! A reading as it is published: the value of one Kafka record, of any producer that keeps to `meterline.v1`.
+//! A reading, or a version of a meter's description, as it is published: the value of one Kafka record, of any producer
+//! that keeps to `meterline.v1`.
 //!
 //! The first byte tells the forms apart: `{` begins JSON, 0 the frame of a schema registry, and anything else the bare
 //! message, which begins with neither. Bare and framed messages become the body of a
-//! `ReadingBatch` by a prefix, without a copy of their fields; JSON is read and encoded. Knows no topic.
+//! `ReadingBatch` or `MeterBatch` by a prefix, without a copy of their fields; JSON is read and encoded. Knows no topic.
+
+mod json;
 
 use super::batch::{Envelope, envelope};
 use crate::proto::v1;
-use crate::reading::Obis;
-use prost::Message as _;
-use serde::{Deserialize, Deserializer, de};
-use std::borrow::Cow;
-use std::fmt::Display;
-use std::str::FromStr;
-use uuid::Uuid;
+use prost::Message;
+use serde::Deserialize;
 
 /// The first byte of a value with the id of its schema.
 const MAGIC: u8 = 0;
@@ -20,33 +18,53 @@ const MAGIC: u8 = 0;
 const FRAME_BYTES: usize = 5;
 /// The list of message indexes that stands for the first message of a `.proto` file.
 const FIRST_MESSAGE: u8 = 0;
-/// Field 1 of a `ReadingBatch`, with a length.
-const READINGS_KEY: u8 = 0x0a;
+/// The bytes of a meter's UUID.
+const METER_BYTES: usize = 16;
+/// Field 1 of a `ReadingBatch` and of a `MeterBatch`, with a length.
+const ITEM_KEY: u8 = 0x0a;
 
 /// Replaces `body` by a `ReadingBatch` of the one reading in `value`, and returns where the reading comes from.
 ///
 /// # Errors
 /// Why the value is none, as a sentence; `body` is then undefined.
 pub fn published<'a>(value: &[u8], body: &'a mut Vec<u8>) -> Result<Envelope<'a>, String> {
+    let prefix = into_batch::<json::Reading<'_>, v1::Reading>(value, body)?;
+    envelope(body.get(prefix..).unwrap_or_default()).map_err(|error| error.to_string())
+}
+
+/// Replaces `body` by a `MeterBatch` of the one version in `value`, and returns the version.
+///
+/// # Errors
+/// Why the value is none, as a sentence; `body` is then undefined.
+pub fn published_meter(value: &[u8], body: &mut Vec<u8>) -> Result<v1::Meter, String> {
+    let prefix = into_batch::<json::Meter, v1::Meter>(value, body)?;
+    let version = v1::Meter::decode(body.get(prefix..).unwrap_or_default()).map_err(|error| error.to_string())?;
+    if version.meter.len() == METER_BYTES { Ok(version) } else { Err("the description has no meter".to_owned()) }
+}
+
+/// Replaces `body` by a batch with the one message in `value`; returns the message's place in it.
+fn into_batch<'v, J: Deserialize<'v> + Into<M>, M: Message>(
+    value: &'v [u8],
+    body: &mut Vec<u8>,
+) -> Result<usize, String> {
     body.clear();
     let inner = match value {
         [MAGIC, ..] => value.get(FRAME_BYTES..).ok_or("the frame of a schema registry has no message")?,
         _ => value,
     };
-    let prefix = match (inner, value.first()) {
+    match (inner, value.first()) {
         ([b'{', ..], _) => {
-            let object: Reading =
-                serde_json::from_slice(inner).map_err(|error| format!("no reading in JSON: {error}"))?;
-            let message = object.into_message();
+            let object: J =
+                serde_json::from_slice(inner).map_err(|error| format!("the JSON is not of this topic: {error}"))?;
+            let message = object.into();
             let prefix = begin(body, message.encoded_len());
             message.encode(body).map_err(|error| error.to_string())?;
-            prefix
+            Ok(prefix)
         }
-        ([FIRST_MESSAGE, message @ ..], Some(&MAGIC)) => append(body, message),
-        (_, Some(&MAGIC)) => return Err("the frame names another message of the schema than the first".to_owned()),
-        (message, _) => append(body, message),
-    };
-    envelope(body.get(prefix..).unwrap_or_default()).map_err(|error| error.to_string())
+        ([FIRST_MESSAGE, message @ ..], Some(&MAGIC)) => Ok(append(body, message)),
+        (_, Some(&MAGIC)) => Err("the frame names another message of the schema than the first".to_owned()),
+        (message, _) => Ok(append(body, message)),
+    }
 }
 
 fn append(body: &mut Vec<u8>, message: &[u8]) -> usize {
@@ -55,77 +73,19 @@ fn append(body: &mut Vec<u8>, message: &[u8]) -> usize {
     prefix
 }
 
-/// Writes key and length of the reading; returns their size.
+/// Writes key and length of the message; returns their size.
 fn begin(body: &mut Vec<u8>, bytes: usize) -> usize {
-    body.push(READINGS_KEY);
+    body.push(ITEM_KEY);
     prost::encode_length_delimiter(bytes, body).ok();
     body.len()
-}
-
-/// The fields of a reading in JSON, as the Kafka sink writes them; integers of 64 bits are texts.
-#[derive(Deserialize)]
-struct Reading<'a> {
-    meter: Uuid,
-    #[serde(deserialize_with = "text")]
-    time_ns: i64,
-    #[serde(default, deserialize_with = "text")]
-    received_ns: i64,
-    #[serde(default, borrow)]
-    source: Cow<'a, str>,
-    #[serde(default)]
-    flags: u32,
-    #[serde(default)]
-    journal: Uuid,
-    #[serde(default, deserialize_with = "text")]
-    sequence: u64,
-    #[serde(default)]
-    index: u32,
-    #[serde(default)]
-    part: u32,
-    #[serde(default)]
-    decode_revision: u32,
-    values: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-struct Value {
-    #[serde(deserialize_with = "text")]
-    obis: Obis,
-    value: f64,
-}
-
-impl Reading<'_> {
-    fn into_message(self) -> v1::Reading {
-        v1::Reading {
-            meter: self.meter.as_bytes().to_vec(),
-            time_ns: self.time_ns,
-            received_ns: self.received_ns,
-            source: self.source.into_owned(),
-            flags: self.flags,
-            journal: self.journal.as_bytes().to_vec(),
-            sequence: self.sequence,
-            index: self.index,
-            part: self.part,
-            decode_revision: self.decode_revision,
-            values: self
-                .values
-                .into_iter()
-                .map(|Value { obis, value }| v1::Value { obis: obis.0.to_vec(), value })
-                .collect(),
-        }
-    }
-}
-
-fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
-    let text = Cow::<str>::deserialize(from)?;
-    text.parse().map_err(|error| de::Error::custom(format!("{text}: {error}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{PayloadFormat, readings};
+    use crate::wire::{PayloadFormat, meters, readings};
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     fn reading() -> v1::Reading {
         v1::Reading {
@@ -143,7 +103,7 @@ mod tests {
         }
     }
 
-    /// What every form of [`reading`] means.
+    /// Asserts that a value is [`reading`].
     fn assert_is_it(value: &[u8]) {
         let mut body = b"of before".to_vec();
         let found = published(value, &mut body).unwrap();
@@ -168,12 +128,36 @@ mod tests {
     }
 
     #[test]
+    fn every_form_of_a_description_is_the_same_version() {
+        let json = r#"{"meter":"00000000-0000-0000-0000-000000000007","metering_point":"point","name":"Heat pump",
+            "family":"4","role":"ROLE_PRODUCTION","valid_from_ns":"1795266900000000100","valid_to_ns":"0"}"#;
+        let message = v1::Meter {
+            meter: Uuid::from_u128(7).as_bytes().to_vec(),
+            metering_point: "point".to_owned(),
+            name: "Heat pump".to_owned(),
+            family: 4,
+            role: v1::Role::Production.into(),
+            valid_from_ns: 1_795_266_900_000_000_100,
+            ..v1::Meter::default()
+        };
+        let bare = message.encode_to_vec();
+        for value in [&bare, &[&[0, 0, 0, 0, 7, 0], bare.as_slice()].concat(), &json.as_bytes().to_vec()] {
+            let mut body = b"of before".to_vec();
+            assert_eq!(published_meter(value, &mut body).as_ref(), Ok(&message));
+            assert_eq!(meters::versions(&body).unwrap()[0].to_message(), message);
+        }
+        assert!(published_meter(br#"{"meter":"x"}"#, &mut Vec::new()).unwrap_err().contains("not of this topic"));
+        assert!(published_meter(b"{}", &mut Vec::new()).unwrap_err().contains("no meter"));
+        assert!(published_meter(&[0x0a, 200], &mut Vec::new()).is_err());
+    }
+
+    #[test]
     fn what_is_no_reading_says_why() {
         let why = |value: &[u8]| published(value, &mut Vec::new()).unwrap_err();
         assert!(why(&[0, 0, 0]).contains("has no message"));
         assert!(why(&[0, 0, 0, 0, 7, 2, 2]).contains("another message"));
-        assert!(why(b"{\"meter\":1}").contains("no reading in JSON"));
-        assert!(why(&JSON.replace("12.5", "null").into_bytes()).contains("no reading in JSON"));
+        assert!(why(b"{\"meter\":1}").contains("the JSON is not of this topic"));
+        assert!(why(&JSON.replace("12.5", "null").into_bytes()).contains("the JSON is not of this topic"));
         assert!(why(&[0x0a, 200]).contains("meter"), "{}", why(&[0x0a, 200]));
     }
 
@@ -183,6 +167,9 @@ mod tests {
             let mut body = Vec::new();
             if published(&value, &mut body).is_ok() {
                 prop_assert_eq!(readings(PayloadFormat::ReadingBatch, &body).unwrap().count(), 1);
+            }
+            if published_meter(&value, &mut body).is_ok() {
+                prop_assert!(meters::versions(&body).unwrap().len() <= 1);
             }
         }
 

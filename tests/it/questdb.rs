@@ -51,7 +51,7 @@ fn rows_once_there_are(client: &Client, count: usize, sql: &str) -> Vec<Vec<Valu
 }
 
 /// Waits until the server has applied everything in the table's log.
-fn wait_applied(client: &Client, table: &TableName) {
+pub(crate) fn wait_applied(client: &Client, table: &TableName) {
     let sql = format!("SELECT writerTxn = sequencerTxn FROM wal_tables() WHERE name = '{table}'");
     wait::until("the log is applied", APPLY_LIMIT, || client.value(&sql) == Value::Bool(true));
 }

@@ -2,6 +2,7 @@
 
 use super::consumer::{ANSWER_TIMEOUT, Consumer, Events};
 use super::error::PartitionError;
+use super::id::{PartitionId, Topics};
 use super::offsets;
 use super::signal::Signal;
 use super::sources::Sources;
@@ -17,11 +18,12 @@ use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::Duration;
 use uuid::{Uuid, uuid};
 
@@ -32,12 +34,12 @@ const PARTITIONS: Uuid = uuid!("0a4c0e5a-2f2b-5d9e-9a55-6f9f6f1d7c11");
 pub(in crate::deliver) const JUDGED_BEFORE: Limits =
     Limits { code_revision: RULE_CODE_REVISION, earliest: UnixNanos(0), ahead_ns_max: i64::MAX, age_ns_max: i64::MAX };
 
-/// What all partitions of a member share.
+/// The parts that all partitions of a member share.
 #[derive(Clone)]
 pub(in crate::deliver) struct Membership {
     pub(in crate::deliver) consumer: Arc<Consumer>,
     pub(in crate::deliver) client: Client,
-    pub(in crate::deliver) topic: String,
+    pub(in crate::deliver) topics: Topics,
     pub(in crate::deliver) group: String,
     pub(in crate::deliver) letters: DeadLetters,
     /// Holds the gap records of this node.
@@ -53,7 +55,8 @@ pub struct Partition(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) of: Membership,
-    pub(super) number: i32,
+    pub(super) partition: PartitionId,
+    /// Stands for the partition where a journal's id is expected.
     pub(super) id: JournalId,
     pub(super) queue: PartitionQueue<Events>,
     signal: Arc<Signal>,
@@ -70,6 +73,8 @@ pub(super) struct State {
     pub(super) end: Sequence,
     /// When the last successful commit began, on the clock that runs while the process is stopped.
     renewed: Option<Duration>,
+    /// The answer to a commit that the brokers owe for longer than [`ANSWER_TIMEOUT`].
+    unanswered: Option<Receiver<KafkaResult<()>>>,
     pub(super) sources: Sources,
 }
 
@@ -83,21 +88,27 @@ impl Partition {
     /// The partition whose records are in `queue`, with what is committed for it.
     pub(in crate::deliver) fn open(
         of: &Membership,
-        number: i32,
+        partition: PartitionId,
         queue: PartitionQueue<Events>,
         signal: Arc<Signal>,
     ) -> Result<Self, (PartitionQueue<Events>, PartitionError)> {
-        let id = JournalId(Uuid::new_v5(&PARTITIONS, format!("{}/{number}", of.topic).as_bytes()));
-        let found = committed(of, number, id).and_then(|found| Ok((found, of.watermarks(number)?)));
+        let id =
+            JournalId(Uuid::new_v5(&PARTITIONS, format!("{}/{}", of.topic(partition), partition.number).as_bytes()));
+        let found = committed(of, partition, id).and_then(|found| Ok((found, of.watermarks(partition)?)));
         let ((committed, checkpoints), (low, high)) = match found {
             Ok(found) => found,
             Err(error) => return Err((queue, error)),
         };
         let sources = Sources::default();
         let (oldest, end) = (sequence_of(low), sequence_of(high));
-        let state = State { committed, checkpoints, oldest, end, renewed: None, sources };
+        let state = State { committed, checkpoints, oldest, end, renewed: None, unanswered: None, sources };
         let (is_lost, state) = (AtomicBool::new(false), Mutex::new(state));
-        Ok(Self(Arc::new(Inner { of: of.clone(), number, id, queue, signal, is_lost, state })))
+        Ok(Self(Arc::new(Inner { of: of.clone(), partition, id, queue, signal, is_lost, state })))
+    }
+
+    /// The name of its topic.
+    pub(super) fn topic(&self) -> &str {
+        self.0.of.topic(self.0.partition)
     }
 
     /// Whether others may read the partition now.
@@ -123,7 +134,7 @@ impl Partition {
     /// The record after the last readable one that is known.
     pub(in crate::deliver) fn end(&self) -> Sequence {
         let at_last_look = self.0.state.lock().end;
-        let end = self.0.of.consumer.context().end(self.0.number);
+        let end = self.0.of.consumer.context().end(self.0.partition);
         end.map_or(at_last_look, |end| sequence_of(end).max(at_last_look))
     }
 
@@ -204,20 +215,21 @@ impl Partition {
         self.commit(committed, checkpoints).map_err(|error| error.to_string())
     }
 
-    /// Commits and waits for the brokers' answer.
+    /// Commits and waits for the brokers' answer, at most for [`ANSWER_TIMEOUT`].
     fn commit(&self, committed: Committed, checkpoints: Vec<Checkpoint>) -> Result<(), CursorError> {
-        let Inner { of, number, is_lost, state, .. } = &*self.0;
+        let Inner { of, partition, is_lost, state, .. } = &*self.0;
+        let (topic, number) = (of.topic(*partition), partition.number);
         if is_lost.load(Ordering::SeqCst) {
             return Err(self.not_committed(&"another member of the group reads it now"));
         }
         let begun = of.clock.since_boot();
         let mut list = TopicPartitionList::new();
-        let added = list.add_partition_offset(&of.topic, *number, Offset::Offset(offset_of(committed.next)));
+        let added = list.add_partition_offset(topic, number, Offset::Offset(offset_of(committed.next)));
         added.map_err(|error| self.not_committed(&error))?;
-        if let Some(mut one) = list.find_partition(&of.topic, *number) {
+        if let Some(mut one) = list.find_partition(topic, number) {
             one.set_metadata(offsets::encode(&committed.note, &checkpoints));
         }
-        of.consumer.commit(&list, CommitMode::Sync).map_err(|error| self.not_committed(&error))?;
+        self.await_commit(list)?;
         // A member that has joined again may commit for partitions that it lost before.
         if is_lost.load(Ordering::SeqCst) {
             return Err(self.not_committed(&"another member of the group reads it now"));
@@ -227,42 +239,90 @@ impl Partition {
         Ok(())
     }
 
+    /// The library repeats a commit without a bound in time while the coordinator is silent, so another thread waits
+    /// for it. There is one at a time: the cursor of an older commit must not come after a newer one's.
+    fn await_commit(&self, list: TopicPartitionList) -> Result<(), CursorError> {
+        let unanswered = self.0.state.lock().unanswered.take();
+        if let Some(earlier) = unanswered.filter(|it| matches!(it.try_recv(), Err(TryRecvError::Empty))) {
+            self.0.state.lock().unanswered = Some(earlier);
+            return Err(self.not_committed(&"the brokers have not answered the commit before"));
+        }
+        let (answer, answered) = mpsc::sync_channel(1);
+        let consumer = Arc::clone(&self.0.of.consumer);
+        let commit = move || drop(answer.send(consumer.commit(&list, CommitMode::Sync)));
+        let thread = std::thread::Builder::new().name("kafka-commit".to_owned()).spawn(commit);
+        thread.map_err(|error| self.not_committed(&error))?;
+        match answered.recv_timeout(ANSWER_TIMEOUT) {
+            Ok(answer) => answer.map_err(|error| self.not_committed(&error)),
+            Err(_) => {
+                self.0.state.lock().unanswered = Some(answered);
+                let seconds = ANSWER_TIMEOUT.as_secs();
+                Err(self.not_committed(&format_args!("the brokers have not answered within {seconds} s")))
+            }
+        }
+    }
+
     fn not_committed(&self, why: &dyn fmt::Display) -> CursorError {
-        let Inner { of: Membership { topic, group, .. }, number, .. } = &*self.0;
+        let Inner { of, partition, .. } = &*self.0;
+        let (group, topic, number) = (&of.group, of.topic(*partition), partition.number);
         CursorError::Kept(format!(
             "the offset of group {group} for partition {number} of topic {topic} cannot be committed: {why}"
         ))
     }
 
     pub(super) fn failed(&self, what: &str, error: &KafkaError) -> PartitionError {
-        self.0.of.failed(self.0.number, what, error)
+        self.0.of.failed(self.0.partition, what, error)
     }
 }
 
 impl Membership {
-    /// The first offset and the offset after the last one.
-    pub(super) fn watermarks(&self, number: i32) -> Result<(i64, i64), PartitionError> {
-        self.consumer
-            .fetch_watermarks(&self.topic, number, ANSWER_TIMEOUT)
-            .map_err(|error| self.failed(number, "does not say which offsets it has", &error))
+    /// The name of a partition's topic.
+    pub(super) fn topic(&self, partition: PartitionId) -> &str {
+        self.topics.name(partition.contents)
     }
 
-    fn failed(&self, number: i32, what: &str, error: &KafkaError) -> PartitionError {
-        PartitionError::waiting(format!("partition {number} of topic {} {what}: {error}", self.topic))
+    /// Why a topic cannot be read, as far as the brokers say; `None` if it can, or they do not answer.
+    pub(in crate::deliver) fn unreadable(&self, topic: &str) -> Option<String> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER_TIMEOUT).ok()?;
+        match metadata.topics().first()?.error()?.into() {
+            RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => Some(format!(
+                "topic {topic} does not exist; run `meterline migrate` at a node with a Kafka sink to create it"
+            )),
+            RDKafkaErrorCode::TopicAuthorizationFailed => {
+                Some(format!("this user may not read topic {topic}; grant Read on it"))
+            }
+            _ => None,
+        }
+    }
+
+    /// The first offset and the offset after the last one.
+    pub(super) fn watermarks(&self, partition: PartitionId) -> Result<(i64, i64), PartitionError> {
+        self.consumer
+            .fetch_watermarks(self.topic(partition), partition.number, ANSWER_TIMEOUT)
+            .map_err(|error| self.failed(partition, "does not say which offsets it has", &error))
+    }
+
+    fn failed(&self, partition: PartitionId, what: &str, error: &KafkaError) -> PartitionError {
+        PartitionError::waiting(format!(
+            "partition {} of topic {} {what}: {error}",
+            partition.number,
+            self.topic(partition)
+        ))
     }
 }
 
 /// The committed cursor of a partition, and its checkpoints.
 fn committed(
     of: &Membership,
-    number: i32,
+    partition: PartitionId,
     id: JournalId,
 ) -> Result<(Option<Committed>, Vec<Checkpoint>), PartitionError> {
-    let failed = |error: &KafkaError| of.failed(number, "does not say what is committed for it", error);
+    let (topic, number) = (of.topic(partition), partition.number);
+    let failed = |error: &KafkaError| of.failed(partition, "does not say what is committed for it", error);
     let mut list = TopicPartitionList::new();
-    list.add_partition(&of.topic, number);
+    list.add_partition(topic, number);
     let list = of.consumer.committed_offsets(list, ANSWER_TIMEOUT).map_err(|error| failed(&error))?;
-    let Some(one) = list.find_partition(&of.topic, number) else { return Ok((None, Vec::new())) };
+    let Some(one) = list.find_partition(topic, number) else { return Ok((None, Vec::new())) };
     one.error().map_err(|error| failed(&error))?;
     let Offset::Offset(offset) = one.offset() else { return Ok((None, Vec::new())) };
     let (note, checkpoints) = offsets::decode(one.metadata(), id);
@@ -279,6 +339,6 @@ pub(super) fn offset_of(sequence: Sequence) -> i64 {
 
 impl fmt::Debug for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Partition").field("topic", &self.0.of.topic).field("number", &self.0.number).finish()
+        f.debug_struct("Partition").field("partition", &self.0.partition).finish_non_exhaustive()
     }
 }

@@ -3,13 +3,14 @@
 //!
 //! Knows no pump. The library calls from the thread that polls the consumer.
 
+use super::id::{PartitionId, Topics};
 use crate::clock::Clock;
 use crate::kafka::{Client, ClientLog, ConnectionError};
 use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, ClientContext, Statistics};
 use std::collections::HashMap;
@@ -21,6 +22,8 @@ use std::time::Duration;
 const FETCHED_BYTES_MAX: u32 = 1 << 20;
 /// How often the library reports the partitions' ends.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
+/// How often the library looks whether a topic was created, or has more partitions.
+const TOPICS_EVERY: Duration = Duration::from_secs(10);
 /// How long a broker may take for one answer.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -31,9 +34,9 @@ pub(in crate::deliver) type Consumer = BaseConsumer<Events>;
 #[derive(Debug)]
 pub(in crate::deliver) enum Change {
     /// These partitions are read here from now on.
-    Assigned(Vec<i32>),
+    Assigned(Vec<PartitionId>),
     /// These are not read here any more. If they are lost, others may read them already.
-    Revoked { partitions: Vec<i32>, is_lost: bool },
+    Revoked { partitions: Vec<PartitionId>, is_lost: bool },
 }
 
 type Handler = Box<dyn Fn(Change) + Send + Sync>;
@@ -42,18 +45,20 @@ type Handler = Box<dyn Fn(Change) + Send + Sync>;
 pub(in crate::deliver) struct Events {
     log: ClientLog,
     clock: Clock,
+    topics: Topics,
     /// Handles a change before it takes effect.
     handler: OnceLock<Handler>,
     /// The offset after the last readable record, by partition.
-    ends: Mutex<HashMap<i32, i64>>,
+    ends: Mutex<HashMap<PartitionId, i64>>,
     connection_error: Mutex<Option<ConnectionError>>,
 }
 
 impl Events {
-    pub(in crate::deliver) fn new(client: &Client, clock: Clock) -> Self {
+    pub(in crate::deliver) fn new(client: &Client, clock: Clock, topics: Topics) -> Self {
         Self {
             log: client.log.clone(),
             clock,
+            topics,
             handler: OnceLock::new(),
             ends: Mutex::default(),
             connection_error: Mutex::default(),
@@ -71,7 +76,7 @@ impl Events {
     }
 
     /// The end of a partition, as the brokers last said.
-    pub(super) fn end(&self, partition: i32) -> Option<i64> {
+    pub(super) fn end(&self, partition: PartitionId) -> Option<i64> {
         self.ends.lock().get(&partition).copied()
     }
 }
@@ -86,9 +91,12 @@ impl ClientContext for Events {
             *self.connection_error.lock() = None;
         }
         let mut ends = self.ends.lock();
-        for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
-            if partition.partition >= 0 && partition.ls_offset >= 0 {
-                ends.insert(partition.partition, partition.ls_offset);
+        for (topic, partition) in
+            statistics.topics.iter().flat_map(|(name, topic)| topic.partitions.values().map(move |it| (name, it)))
+        {
+            let known = self.topics.partition(topic, partition.partition).filter(|it| it.number >= 0);
+            if let Some(known) = known.filter(|_| partition.ls_offset >= 0) {
+                ends.insert(known, partition.ls_offset);
             }
         }
     }
@@ -105,7 +113,8 @@ impl ClientContext for Events {
 
 impl ConsumerContext for Events {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, changed: &mut TopicPartitionList) {
-        let partitions = changed.elements().iter().map(|one| one.partition()).collect();
+        let known = |one: &TopicPartitionListElem<'_>| self.topics.partition(one.topic(), one.partition());
+        let partitions = changed.elements().iter().filter_map(known).collect();
         let is_assigned = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if let Some(handler) = self.handler.get() {
             handler(if is_assigned {
@@ -140,6 +149,7 @@ pub(in crate::deliver) fn settings(
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", session_timeout.as_millis().to_string())
         .set("heartbeat.interval.ms", (session_timeout / 10).as_millis().max(1).to_string())
+        .set("topic.metadata.refresh.interval.ms", TOPICS_EVERY.as_millis().to_string())
         .set("statistics.interval.ms", ENDS_EVERY.as_millis().to_string());
     if let Some(member) = member {
         settings.set("group.instance.id", member);
@@ -147,7 +157,7 @@ pub(in crate::deliver) fn settings(
     settings
 }
 
-/// Settings of a client that reads committed records and commits nothing by itself.
+/// Settings of a client that reads committed records and commits nothing automatically.
 pub(super) fn reading(client: &Client, group: &str) -> ClientConfig {
     let mut settings = client.settings();
     settings

@@ -1,4 +1,4 @@
-//! What is stored with a committed offset: the cursor's note and the sink's checkpoints, as the offset's metadata, so
+//! The metadata of a committed offset: the cursor's note and the sink's checkpoints, so
 //! that they move with the partition to its next owner.
 //!
 //! Pure text: the first line has the version and the note, each further line is a checkpoint. Brokers refuse more than

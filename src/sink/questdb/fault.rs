@@ -14,7 +14,8 @@ const ROW_FAULT: &str = "designated timestamp overflow";
 const NO_WRITES: &str = "Write permission denied";
 /// In the refusals of a view while another connection creates one: QuestDB's parser mixes up their tables
 /// (<https://github.com/questdb/questdb/issues/6145>).
-const MIXED_UP_VIEWS: [&str; 2] = ["base table is not referenced in materialized view query", "more than one table used"];
+const MIXED_UP_VIEWS: [&str; 2] =
+    ["base table is not referenced in materialized view query", "more than one table used"];
 /// Characters of a server's message that are passed on.
 const MESSAGE_CHARS_MAX: usize = 500;
 

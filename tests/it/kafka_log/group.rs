@@ -1,7 +1,11 @@
 //! Members that come and go.
 
-use super::harness::{LIMIT, Member, World};
+use super::harness::{LIMIT, Member, SESSION, World};
+use crate::questdb::wait_applied;
 use crate::support::wait;
+use meterline::deliver::SinkState;
+use meterline::sink::questdb::migrate;
+use std::sync::Arc;
 use std::time::Duration;
 
 const PARTITIONS: i32 = 6;
@@ -28,7 +32,7 @@ fn members_that_join_and_leave_under_load_lose_nothing() {
     });
     produced(1_200, 1_500);
     world.wait_for_rows(9_000);
-    wait::until("all offsets are committed", LIMIT, || world.committed(PARTITIONS) == [1_500; 6]);
+    wait::until("all offsets are committed", LIMIT, || world.committed() == [1_500; 6]);
     second.leave();
     third.leave();
     let of_one: Vec<f64> = (0..1_500).map(f64::from).collect();
@@ -51,6 +55,26 @@ fn late_rows_that_are_held_are_read_again_by_the_next_owner() {
     let second = Member::join(&world, None, &prompt);
     drop(first);
     world.wait_for_rows(1);
-    wait::until("the offset is committed", LIMIT, || world.committed(1) == [1]);
+    wait::until("the offset is committed", LIMIT, || world.committed() == [1]);
     second.leave();
+}
+
+#[test]
+fn a_store_that_is_blocked_for_longer_than_the_session_costs_no_partition() {
+    let world = World::new("blocked", 1);
+    world.produce_seconds(0, 0..100);
+    let member = world.join(None);
+    world.wait_for_rows(100);
+    let pump = member.group.pumps().remove(0);
+    world.client.execute(&format!("ALTER TABLE {} DROP COLUMN source", world.table.table));
+    wait_applied(&world.client, &world.table.table);
+    world.produce_seconds(0, 100..200);
+    wait::until("the sink is blocked", LIMIT, || pump.status().state == SinkState::Blocked);
+    std::thread::sleep(2 * SESSION);
+    assert!(Arc::ptr_eq(&pump, &member.group.pumps()[0]), "the partition was taken away");
+    migrate(&world.table, None).unwrap();
+    wait::until("the sink runs", LIMIT, || pump.status().state == SinkState::Running);
+    world.wait_for_rows(200);
+    assert!(Arc::ptr_eq(&pump, &member.group.pumps()[0]), "the partition was taken away");
+    member.leave();
 }

@@ -5,21 +5,19 @@ use crate::support::questdb::Client;
 use crate::support::{kafka, wait};
 use meterline::clock::Clock;
 use meterline::dead_letters::{DeadLetters, Row};
-use meterline::deliver::{Group, GroupConfig, PumpOptions, RefusedRows, Sink};
+use meterline::deliver::{Group, GroupConfig, PumpOptions, RefusedRows, Sink, Topics};
 use meterline::journal::{Journal, Options};
 use meterline::proto::v1;
 use meterline::sink::questdb::{Config, QuestDb, RefusedRow};
 use prost::Message as _;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
-const SESSION: Duration = Duration::from_secs(6);
+pub(super) const SESSION: Duration = Duration::from_secs(6);
 pub(super) const START_NS: i64 = 1_795_266_900_000_000_000;
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -28,6 +26,8 @@ pub(super) struct World {
     pub(super) brokers: String,
     /// The names of topic and group.
     pub(super) topic: String,
+    /// The topic of descriptions, if the group reads one.
+    pub(super) meters_topic: Option<String>,
     pub(super) client: Client,
     pub(super) table: Config,
     producer: BaseProducer,
@@ -48,12 +48,17 @@ impl World {
         table.linger = Duration::from_millis(50);
         let producer =
             ClientConfig::new().set("bootstrap.servers", &brokers).set("enable.idempotence", "true").create().unwrap();
-        Self { brokers, topic, client, table, producer }
+        Self { brokers, topic, meters_topic: None, client, table, producer }
     }
 
     /// Writes a value to a partition.
     pub(super) fn produce(&self, partition: i32, value: &[u8]) {
-        let record = BaseRecord::<(), [u8]>::to(&self.topic).partition(partition).payload(value);
+        self.produce_to(&self.topic, partition, value);
+    }
+
+    /// Writes a value to a partition of a topic.
+    pub(super) fn produce_to(&self, topic: &str, partition: i32, value: &[u8]) {
+        let record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(value);
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
         self.producer.poll(Duration::ZERO);
     }
@@ -71,13 +76,8 @@ impl World {
     }
 
     /// The offsets committed by the group.
-    pub(super) fn committed(&self, partitions: i32) -> Vec<i64> {
-        let consumer: BaseConsumer =
-            ClientConfig::new().set("bootstrap.servers", &self.brokers).set("group.id", &self.topic).create().unwrap();
-        let mut list = rdkafka::TopicPartitionList::new();
-        list.add_partition_range(&self.topic, 0, partitions - 1);
-        let list = consumer.committed_offsets(list, LIMIT).unwrap();
-        list.elements().iter().map(|one| one.offset().to_raw().unwrap()).collect()
+    pub(super) fn committed(&self) -> Vec<i64> {
+        kafka::committed(&self.brokers, &self.topic, &self.topic)
     }
 
     pub(super) fn rows(&self) -> u64 {
@@ -119,7 +119,7 @@ pub(super) fn reading(meter: i32, second: i64, value: f64) -> v1::Reading {
 pub(super) struct Member {
     pub(super) group: Group,
     pub(super) letters: DeadLetters,
-    _journal: Journal,
+    pub(super) journal: Journal,
     clock: Clock,
     _directory: TempDir,
 }
@@ -132,7 +132,7 @@ impl Member {
         let letters = DeadLetters::open(directory.path().join("dead-letters"), clock.clone()).unwrap();
         let config = GroupConfig {
             kafka: meterline::kafka::Client::new(&world.brokers),
-            topic: world.topic.clone(),
+            topics: Topics { readings: world.topic.clone(), meters: world.meters_topic.clone() },
             group: world.topic.clone(),
             member: member.map(str::to_owned),
             session_timeout: SESSION,
@@ -154,7 +154,7 @@ impl Member {
         };
         let kept = (letters.clone(), journal.clone());
         let group = Group::start("questdb", config, Box::new(sinks), kept, clock.clone(), options).unwrap();
-        Self { group, letters, _journal: journal, clock, _directory: directory }
+        Self { group, letters, journal, clock, _directory: directory }
     }
 
     pub(super) fn wait_for_partitions(&self, count: usize) {
@@ -165,11 +165,5 @@ impl Member {
     pub(super) fn leave(self) {
         self.group.stop(self.clock.monotonic() + LIMIT);
         self.group.join();
-    }
-
-    /// What its pumps say.
-    pub(super) fn troubles(&self) -> Vec<String> {
-        let why = |pump: &Arc<meterline::deliver::PumpHandle>| pump.status().last_error.map(|(_, why)| why);
-        self.group.pumps().iter().filter_map(why).collect()
     }
 }
