@@ -9,11 +9,12 @@ mod replay;
 mod state;
 
 use super::log::Log;
-use super::partition::{Change, Consumer, Events, Membership, Partition, PartitionId, Signal, Topics, settings};
+use super::partition::{self, Change, Consumer, Events, Membership, Partition, PartitionId, Signal, Topics, settings};
 use super::pump::{PumpHandle, StartError};
 use super::sink::Sink;
 use super::state::PumpOptions;
 use super::status::SinkState;
+use crate::base::Finding;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::Journal;
@@ -53,6 +54,13 @@ pub struct GroupConfig {
     pub member: Option<String>,
     /// After this time without a sign of life the group gives this member's partitions to others.
     pub session_timeout: Duration,
+}
+
+impl GroupConfig {
+    /// Checks before a start whether the brokers, the topics and the group can be read. Changes nothing.
+    pub fn check(&self) -> Vec<Finding> {
+        partition::check(&self.kafka, &self.topics, &self.group)
+    }
 }
 
 /// Makes the sink called by the name, fed from the log.

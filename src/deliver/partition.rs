@@ -10,6 +10,7 @@
 //! ([ADR 23](../../docs/adr/0023-a-commit-is-the-lease.md)).
 
 mod assigned;
+mod check;
 mod consumer;
 mod error;
 mod id;
@@ -22,6 +23,7 @@ mod value;
 
 pub use assigned::Partition;
 pub(super) use assigned::{JUDGED_BEFORE, Membership};
+pub(super) use check::{check, of_refused_group};
 pub(super) use consumer::{Change, Consumer, Events, settings};
 pub(super) use error::PartitionError;
 pub use id::{Contents, PartitionId, Topics};

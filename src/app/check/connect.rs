@@ -30,6 +30,8 @@ fn sinks(config: &Config) -> Vec<Finding> {
         ("questdb", config.sinks.questdb.as_ref().map_or_else(Vec::new, |it| crate::sink::questdb::check(&it.sink))),
         #[cfg(feature = "kafka")]
         ("kafka", config.sinks.kafka.as_ref().map_or_else(Vec::new, crate::sink::kafka::check)),
+        #[cfg(all(feature = "kafka", feature = "questdb"))]
+        ("kafka_log", config.sinks.kafka_log.as_ref().map_or_else(Vec::new, crate::deliver::GroupConfig::check)),
     ];
     let named = |(part, found): (&'static str, Vec<base::Finding>)| {
         found.into_iter().map(move |finding| Finding::new(part, finding.level, finding.message))

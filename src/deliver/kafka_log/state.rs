@@ -1,7 +1,7 @@
 //! The state of a membership, from what the client library reports.
 
 use super::Shared;
-use crate::deliver::partition::Membership;
+use crate::deliver::partition::{Membership, of_refused_group};
 use crate::deliver::status::SinkState;
 use crate::kafka::{self, ConnectionError, Fault};
 use rdkafka::consumer::Consumer as _;
@@ -21,9 +21,7 @@ impl Shared {
                 | RDKafkaErrorCode::TopicAuthorizationFailed,
             ) => *self.topic_fault.lock() = self.look_at_topics(membership),
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                let group = &membership.group;
-                let why = format!("this user may not read in group {group}; grant Read on it");
-                self.set_state(SinkState::Blocked, Some(why));
+                self.set_state(SinkState::Blocked, Some(of_refused_group(&membership.group)));
             }
             _ => tracing::debug!(%error, "the Kafka client reports an error"),
         }

@@ -1,5 +1,6 @@
 //! An assigned partition: its ends, its cursor, its checkpoints, and whether this member may still act for it.
 
+use super::check;
 use super::consumer::{ANSWER_TIMEOUT, Consumer, Events};
 use super::error::PartitionError;
 use super::id::{PartitionId, Topics};
@@ -18,7 +19,7 @@ use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::fmt;
 use std::sync::Arc;
@@ -283,16 +284,7 @@ impl Membership {
 
     /// Why a topic cannot be read, as far as the brokers say; `None` if it can, or they do not answer.
     pub(in crate::deliver) fn unreadable(&self, topic: &str) -> Option<String> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER_TIMEOUT).ok()?;
-        match metadata.topics().first()?.error()?.into() {
-            RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => Some(format!(
-                "topic {topic} does not exist; run `meterline migrate` at a node with a Kafka sink to create it"
-            )),
-            RDKafkaErrorCode::TopicAuthorizationFailed => {
-                Some(format!("this user may not read topic {topic}; grant Read on it"))
-            }
-            _ => None,
-        }
+        check::partitions(&self.consumer, topic)?.err()
     }
 
     /// The first offset and the offset after the last one.

@@ -226,5 +226,5 @@ fn a_node_whose_questdb_read_the_journal_says_how_it_can_begin_to_read_the_topic
     node.start_again();
     wait_committed(&brokers, name);
     assert!(!rows(name).is_empty());
-    assert_eq!(node.sink("questdb")["state"], "running");
+    wait::until("the sink runs", LIMIT, || node.sink("questdb")["state"] == "running");
 }

@@ -1,15 +1,18 @@
 //! Users and their rights: SASL/SCRAM over TLS, rules of the broker's own authorizer.
 
 use super::harness::{Driver, Records, State, assert_complete_and_in_order, consumed};
-use crate::support::{kafka, ports};
+use crate::kafka_log::check::found;
+use crate::support::{kafka, ports, wait};
 use meterline::journal::Sequence;
 use meterline::kafka::{Sasl, SaslMechanism, Tls};
 use meterline::secret::Secret;
 use meterline::sink::kafka::{Config, migrate};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const USER: &str = "meterline";
 const PASSWORD: &str = "right-horse";
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A broker that allows everything without TLS, and a user with TLS and a password only
 /// the granted operations.
@@ -118,6 +121,16 @@ fn a_user_who_may_read_the_topic_finds_out_what_it_lost() {
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
     driver.run_to_end(&records);
     assert_complete_and_in_order(&consumed(&guarded.broker.brokers(), "access-read"), records.last());
+}
+
+#[test]
+fn a_user_who_may_not_read_gets_the_name_of_the_missing_right() {
+    let guarded = BrokerWithUsers::start();
+    let client = guarded.topic("access-group", PASSWORD).client;
+    let first = || found(&client, "access-group").remove(0);
+    assert!(first().1.contains("this user may not read topic access-group"), "{:?}", first());
+    guarded.grant("access-group", &["Read", "Describe"]);
+    wait::until("the right to the topic is there", LIMIT, || first().1.contains("may not read in group check"));
 }
 
 #[test]
