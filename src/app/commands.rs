@@ -29,6 +29,9 @@ const OF_TOPIC: &str = "questdb reads a topic, which has the readings of all sou
                         --source, --redecode, --rule and --at-now, or replay --sink kafka with them at the nodes that took the \
                         readings in";
 
+const OF_WRITER: &str = "QuestDB reads a topic at this node, and no sink of this node writes to it: add [sink.kafka] with that \
+                         topic, restart, and resubmit again";
+
 impl Commands {
     pub(super) fn new(config: &Config, parts: Parts, reloader: Reloader) -> Self {
         let (redecode, store) = (parts.live.redecode(), sinks::Store::of(config));
@@ -79,7 +82,9 @@ impl Commands {
         }
         let outcomes = log.rewind(replay::parse_time(&request.from)?);
         if outcomes.is_empty() {
-            return Err("questdb: this node reads no partition of the topic now; ask the nodes that do".to_owned());
+            let none = "questdb: this node reads no partition of the topic now; ask the nodes that do".to_owned();
+            // The other sinks of the node are replayed nevertheless.
+            return if request.sink.is_none() { Ok(vec![none]) } else { Err(none) };
         }
         let line = |(name, rewound): (String, Result<Rewound, String>)| match rewound {
             Ok(Rewound { from, until }) if from < until => {
@@ -88,7 +93,12 @@ impl Commands {
             Ok(_) => Ok(replay::not_reached(&name)),
             Err(why) => Err(format!("{name}: {why}")),
         };
-        outcomes.into_iter().map(line).collect()
+        let (done, failed): (Vec<_>, Vec<_>) = outcomes.into_iter().map(line).partition(Result::is_ok);
+        if failed.is_empty() {
+            return done.into_iter().collect();
+        }
+        let all = failed.into_iter().chain(done).map(|line| line.unwrap_or_else(|why| why));
+        Err(all.collect::<Vec<_>>().join("; "))
     }
 
     fn estimate(&self, request: &Replay) -> Result<Vec<ReplayEstimate>, String> {
@@ -115,6 +125,9 @@ impl Commands {
     /// Takes the body as if the sender had sent it again now.
     fn resubmit(&self, id: LetterId) -> Outcome {
         let letter = self.parts.dead_letters.get(id).map_err(to_text)?;
+        if self.parts.kafka_log.is_selected(None) && !self.parts.pumps.iter().any(|pump| pump.name() == "kafka") {
+            return Err(format!("{OF_WRITER}; letter {id} stays open"));
+        }
         let format = PayloadFormat::from_number(letter.format).ok_or_else(|| {
             format!(
                 "letter {id} has the unknown payload format {}; a newer version of meterline may take it",

@@ -20,6 +20,10 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 #[cfg(all(feature = "kafka", feature = "questdb"))]
 const SESSION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from_mins(30);
 
+/// The longest time-out of a request to QuestDB: half of the time that a pump has to end when its partition moves.
+#[cfg(all(feature = "kafka", feature = "questdb"))]
+const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(30);
+
 /// Reads the table. Without another fault, it must fit the sinks.
 #[cfg(all(feature = "kafka", feature = "questdb"))]
 pub(super) fn kafka_log(root: &mut Section<'_>, sinks: &mut Sinks, has_sources: bool) {
@@ -75,6 +79,13 @@ fn check(root: &Section<'_>, log: &GroupConfig, sinks: &Sinks, has_sources: bool
             "needs [sink.questdb], which gets the readings of the topic; add it, or remove [kafka_log]",
         );
         return;
+    }
+    if sinks.questdb.as_ref().is_some_and(|questdb| questdb.sink.request_timeout > REQUEST_TIMEOUT_MAX) {
+        root.fault(
+            "kafka_log",
+            "sink.questdb.timeout must be at most 30s with it, so that a request ends before a partition moves to another \
+             node; lower it",
+        );
     }
     if sinks.optional.iter().any(|sink| sink.cursor == "questdb") {
         root.fault(

@@ -794,6 +794,7 @@ mod kafka_log {
             (log("topic = \"t\"\nmeters_topic = \"t\"") + QUESTDB, "must not be the topic of the readings"),
             (log("session_timeout = \"5s\"") + QUESTDB, "from 6s to 30m"),
             (log("session_timeout = \"31m\"") + QUESTDB, "from 6s to 30m"),
+            (log("") + QUESTDB + "timeout = \"31s\"\n", "at most 30s"),
             (log("group = \"\"") + QUESTDB, "kafka_log.group: must not be empty"),
             (log("member = \"\"") + QUESTDB, "kafka_log.member: must not be empty"),
             (log("security = \"sasl_tls\"") + QUESTDB, "SASL needs username"),

@@ -34,16 +34,12 @@ impl Pump {
         let (synced, is_stopping) = (self.shared.log.next(), self.shared.stop_deadline().is_some());
         let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
-            if self.sink.is_full() {
-                end = FeedEnd::SinkFull;
-                break;
-            }
-            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at)
-            {
-                end = FeedEnd::FailedRecord;
-                break;
-            }
             let next = reader.next_sequence();
+            let has_failed = self.failed_at == Some(next) && position.safe < next;
+            if self.sink.is_full() || has_failed {
+                end = if has_failed { FeedEnd::FailedRecord } else { FeedEnd::SinkFull };
+                break;
+            }
             if replay.is_none() && next < synced && !self.panics.is_poison(next) {
                 self.panics.begin(next);
                 let known = self.sink.take_known(next)?;
@@ -89,6 +85,10 @@ impl Pump {
             if let Some(readings) = readings {
                 self.readings += readings;
                 position.last_taken = Some(sequence);
+            }
+            // Each description is a request of its own.
+            if header.format == PayloadFormat::Meters.number() && self.shared.must_end() {
+                break;
             }
         }
         self.sink.reached(reader.next_sequence());

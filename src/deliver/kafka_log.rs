@@ -5,10 +5,12 @@
 //! back are dropped, what is confirmed is committed, and then the partition is given up. Where it is lost, nothing is
 //! committed. Knows no sink; `app` gives the function that makes them.
 
+mod open;
 mod replay;
 mod state;
 
 use super::log::Log;
+use super::metrics::{StateGauges, show_state, state_gauges};
 use super::partition::{self, Change, Consumer, Events, Membership, Partition, PartitionId, Signal, Topics, settings};
 use super::pump::{PumpHandle, StartError};
 use super::sink::Sink;
@@ -27,7 +29,9 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::RDKafkaErrorCode;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -36,8 +40,12 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// How long a pump may take to end when its partition is taken away. It is longer than a request to a store takes,
 /// and shorter than the group waits for a member (`max.poll.interval.ms`, five minutes).
 const REVOKE_WAIT: Duration = Duration::from_secs(60);
+/// How often the end of a pump is looked at.
+const END_LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long the brokers may take to take note that this member leaves.
 const LEAVE_WAIT: Duration = Duration::from_secs(5);
+/// The wait before the group is joined again after a membership ended by a fault: each join moves partitions.
+const REJOIN_WAIT: Duration = Duration::from_secs(30);
 /// The wait between tries to join a group and to open a partition.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
@@ -98,6 +106,9 @@ struct Shared {
     state: Mutex<(SinkState, Option<String>, UnixNanos)>,
     /// Why a topic cannot be read, and when that was seen.
     topic_fault: Mutex<Option<(Instant, String)>>,
+    gauges: StateGauges,
+    /// Whether the group has assigned partitions to this member, or none.
+    is_assigned: AtomicBool,
     running: Mutex<BTreeMap<PartitionId, Running>>,
     /// Partitions that are assigned and not opened yet.
     opening: Mutex<BTreeMap<PartitionId, Opening>>,
@@ -108,9 +119,12 @@ struct Running {
     pump: Arc<PumpHandle>,
 }
 
+/// A partition that is assigned and not opened yet.
 struct Opening {
     queue: PartitionQueue<Events>,
     signal: Arc<Signal>,
+    /// When it is tried again, and why it could not be opened.
+    retry: Option<(Instant, String)>,
 }
 
 impl Group {
@@ -129,6 +143,8 @@ impl Group {
     ) -> Result<Self, StartError> {
         let name = name.into();
         let state = (SinkState::Waiting, Some("it joins its group".to_owned()), clock.now());
+        let gauges = state_gauges(&name);
+        show_state(&gauges, SinkState::Waiting);
         let shared = Arc::new(Shared {
             config,
             name: name.clone(),
@@ -141,6 +157,8 @@ impl Group {
             stopped: Condvar::new(),
             state: Mutex::new(state),
             topic_fault: Mutex::default(),
+            is_assigned: AtomicBool::new(false),
+            gauges,
             running: Mutex::default(),
             opening: Mutex::default(),
         });
@@ -189,9 +207,15 @@ impl Shared {
         while self.stop.lock().is_none() {
             match self.join_group() {
                 Ok(membership) => {
-                    self.be_member(&membership);
-                    self.end_pumps(|_| true, false);
+                    let ended = catch_unwind(AssertUnwindSafe(|| self.be_member(&membership)));
+                    if ended.is_err() {
+                        let why = "a bug of meterline ended the membership, the log has more; it joins again soon";
+                        self.set_state(SinkState::Blocked, Some(why.to_owned()));
+                    }
+                    self.end_pumps(|_| true, ended.is_err());
                     self.leave_group(&membership.consumer);
+                    self.is_assigned.store(false, Ordering::SeqCst);
+                    self.pause(REJOIN_WAIT);
                 }
                 Err(Fault { is_blocking, message }) => {
                     self.set_state(if is_blocking { SinkState::Blocked } else { SinkState::Waiting }, Some(message));
@@ -243,14 +267,11 @@ impl Shared {
         }
     }
 
-    /// Polls until a stop, or permanently after another process took this member's name.
+    /// Polls until a stop, or until a fault that only another membership can mend.
     fn be_member(&self, membership: &Membership) {
-        let mut tried: Option<Instant> = None;
-        loop {
-            if self.stop.lock().is_some() {
-                return;
-            }
-            match membership.consumer.poll(POLL_EVERY) {
+        let mut wait = POLL_EVERY;
+        while self.stop.lock().is_none() {
+            match membership.consumer.poll(wait) {
                 Some(Ok(message)) => {
                     // Each partition has a queue of its own, so this is a fault of this program.
                     let (topic, partition) = (message.topic(), message.partition());
@@ -265,9 +286,11 @@ impl Shared {
                 self.end_pumps(|_| true, true);
                 return self.stay_out(code, &reason);
             }
-            if tried.is_none_or(|tried| self.clock.elapsed(tried) >= RETRY_EVERY) && self.open_all(membership) {
-                tried = Some(self.clock.monotonic());
-            }
+            wait = match self.open_next(membership) {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => POLL_EVERY,
+                Err(why) => return self.set_state(SinkState::Blocked, Some(why)),
+            };
             self.update_state(membership);
         }
     }
@@ -292,6 +315,7 @@ impl Shared {
         match change {
             Change::Assigned(partitions) => {
                 tracing::info!(group = self.config.group, ?partitions, "the group assigns partitions");
+                self.is_assigned.store(true, Ordering::SeqCst);
                 for partition in partitions {
                     let topic = self.config.topics.name(partition.contents);
                     // Before the library reads it, so that no record goes to the consumer's own queue.
@@ -299,13 +323,19 @@ impl Shared {
                     let signal = Arc::new(Signal::default());
                     let of_queue = Arc::clone(&signal);
                     queue.set_nonempty_callback(move || of_queue.set());
-                    self.opening.lock().insert(partition, Opening { queue, signal });
+                    self.opening.lock().insert(partition, Opening { queue, signal, retry: None });
                 }
             }
             Change::Revoked { partitions, is_lost } => {
                 tracing::info!(group = self.config.group, ?partitions, is_lost, "the group takes partitions away");
                 self.opening.lock().retain(|partition, _| !partitions.contains(partition));
                 self.end_pumps(|partition| partitions.contains(&partition), is_lost);
+                if is_lost {
+                    self.is_assigned.store(false, Ordering::SeqCst);
+                    let why = "the brokers heard nothing of this member for too long and gave its partitions to others; it joins \
+                               again";
+                    self.set_state(SinkState::Waiting, Some(why.to_owned()));
+                }
             }
         }
     }
@@ -315,51 +345,26 @@ impl Shared {
     fn end_pumps(&self, is_meant: impl Fn(PartitionId) -> bool, is_lost: bool) {
         let ended: Vec<Running> =
             self.running.lock().extract_if(.., |partition, _| is_meant(*partition)).map(|(_, one)| one).collect();
-        let deadline = *self.stop.lock();
         for Running { partition, pump } in &ended {
             if is_lost {
                 partition.lose();
             }
-            match deadline {
-                Some(deadline) => pump.stop(deadline),
-                None => pump.stop_within(REVOKE_WAIT),
+            if self.stop.lock().is_none() {
+                pump.stop_within(REVOKE_WAIT);
             }
         }
+        // A stop that comes meanwhile shortens the wait.
+        let begun = self.clock.monotonic();
+        let is_busy = || ended.iter().any(|one| !one.pump.has_ended());
+        while self.stop.lock().is_none() && is_busy() && self.clock.elapsed(begun) < REVOKE_WAIT {
+            self.pause(END_LOOK_EVERY);
+        }
+        let deadline = *self.stop.lock();
+        deadline.iter().for_each(|deadline| ended.iter().for_each(|one| one.pump.stop(*deadline)));
         for Running { partition, pump } in &ended {
             pump.join();
             partition.lose();
         }
-    }
-
-    /// Opens the assigned partitions and starts their pumps. Whether one must be tried again.
-    fn open_all(&self, membership: &Membership) -> bool {
-        let opening = std::mem::take(&mut *self.opening.lock());
-        let mut is_incomplete = false;
-        for (id, Opening { queue, signal }) in opening {
-            match Partition::open(membership, id, queue, Arc::clone(&signal)) {
-                Ok(partition) => {
-                    if let Err(why) = self.start_pump(id, partition) {
-                        tracing::error!(partition = %id, why, "a partition is assigned and cannot be read");
-                        self.set_state(SinkState::Blocked, Some(why));
-                    }
-                }
-                Err((queue, error)) => {
-                    tracing::warn!(partition = %id, why = error.message, "a partition cannot be read yet; retrying");
-                    self.opening.lock().insert(id, Opening { queue, signal });
-                    is_incomplete = true;
-                }
-            }
-        }
-        is_incomplete
-    }
-
-    fn start_pump(&self, id: PartitionId, partition: Partition) -> Result<(), String> {
-        let (name, log) = (format!("{}-{id}", self.name), Log::Partition(partition.clone()));
-        let sink = (self.sinks)(&name, &log)?;
-        let pump = PumpHandle::start(name, sink, log, self.clock.clone(), self.options.clone());
-        let pump = Arc::new(pump.map_err(|error| error.to_string())?);
-        self.running.lock().insert(id, Running { partition, pump });
-        Ok(())
     }
 }
 

@@ -6,8 +6,26 @@ use ::metrics::{Counter, Gauge, Histogram};
 
 pub(super) const NANOS_PER_SECOND: f64 = 1e9;
 
+/// A gauge for each state of a sink.
+pub(super) type StateGauges = [Gauge; SinkState::ALL.len()];
+
+/// The gauges of a sink's states.
+pub(super) fn state_gauges(sink: &str) -> StateGauges {
+    SinkState::ALL.map(|state| {
+        let labels = [("sink", sink.to_owned()), ("state", state.label().to_owned())];
+        crate::metrics::gauge("meterline_sink_state", &labels)
+    })
+}
+
+/// Sets the gauge of the current state to 1, the others to 0.
+pub(super) fn show_state(gauges: &StateGauges, current: SinkState) {
+    for (state, gauge) in SinkState::ALL.into_iter().zip(gauges) {
+        gauge.set(if state == current { 1.0 } else { 0.0 });
+    }
+}
+
 pub(super) struct Metrics {
-    state: [Gauge; SinkState::ALL.len()],
+    state: StateGauges,
     next_sequence: Gauge,
     lag_records: Gauge,
     lag_seconds: Gauge,
@@ -28,12 +46,8 @@ impl Metrics {
         let labels = [("sink", sink.to_owned())];
         let counter = |family| crate::metrics::counter(family, &labels);
         let gauge = |family| crate::metrics::gauge(family, &labels);
-        let state = SinkState::ALL.map(|state| {
-            let labels = [("sink", sink.to_owned()), ("state", state.label().to_owned())];
-            crate::metrics::gauge("meterline_sink_state", &labels)
-        });
         Self {
-            state,
+            state: state_gauges(sink),
             next_sequence: gauge("meterline_sink_next_sequence"),
             lag_records: gauge("meterline_sink_lag_records"),
             lag_seconds: gauge("meterline_sink_lag_seconds"),
@@ -63,9 +77,7 @@ impl Metrics {
 
     /// Sets the gauges from the pump's status.
     pub(super) fn show(&self, status: &PumpStatus) {
-        for (state, gauge) in SinkState::ALL.into_iter().zip(&self.state) {
-            gauge.set(if state == status.state { 1.0 } else { 0.0 });
-        }
+        show_state(&self.state, status.state);
         self.next_sequence.set(status.next.0 as f64);
         self.lag_records.set(status.lag_records as f64);
         self.lag_bytes.set(status.kept.bytes as f64);

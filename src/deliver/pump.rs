@@ -87,6 +87,12 @@ impl PumpHandle {
         self.shared.stop_by(self.shared.clock.monotonic(), grace);
     }
 
+    /// Whether the thread has ended.
+    #[cfg(feature = "kafka")]
+    pub(super) fn has_ended(&self) -> bool {
+        self.shared.has_ended()
+    }
+
     /// Waits for the thread's end, at most until shortly after the stop's deadline. A pump
     /// that is still in a request then is abandoned: its stored cursor is safe.
     pub fn join(&self) {

@@ -149,6 +149,17 @@ impl Shared {
         self.inbox.lock().stop.map(|stop| stop.deadline)
     }
 
+    /// Whether a stop was asked for and its deadline has passed.
+    pub(super) fn must_end(&self) -> bool {
+        self.stop_deadline().is_some_and(|deadline| deadline <= self.clock.monotonic())
+    }
+
+    /// Whether the thread has ended.
+    #[cfg(feature = "kafka")]
+    pub(super) fn has_ended(&self) -> bool {
+        self.inbox.lock().has_ended
+    }
+
     pub(super) fn ended(&self) {
         self.command(|inbox| {
             inbox.has_ended = true;

@@ -8,6 +8,7 @@
 mod json;
 
 use super::batch::{Envelope, envelope};
+use super::meters::{self, Version};
 use crate::proto::v1;
 use prost::Message;
 use serde::Deserialize;
@@ -18,8 +19,6 @@ const MAGIC: u8 = 0;
 const FRAME_BYTES: usize = 5;
 /// The list of message indexes that stands for the first message of a `.proto` file.
 const FIRST_MESSAGE: u8 = 0;
-/// The bytes of a meter's UUID.
-const METER_BYTES: usize = 16;
 /// Field 1 of a `ReadingBatch` and of a `MeterBatch`, with a length.
 const ITEM_KEY: u8 = 0x0a;
 
@@ -36,10 +35,13 @@ pub fn published<'a>(value: &[u8], body: &'a mut Vec<u8>) -> Result<Envelope<'a>
 ///
 /// # Errors
 /// Why the value is none, as a sentence; `body` is then undefined.
-pub fn published_meter(value: &[u8], body: &mut Vec<u8>) -> Result<v1::Meter, String> {
-    let prefix = into_batch::<json::Meter, v1::Meter>(value, body)?;
-    let version = v1::Meter::decode(body.get(prefix..).unwrap_or_default()).map_err(|error| error.to_string())?;
-    if version.meter.len() == METER_BYTES { Ok(version) } else { Err("the description has no meter".to_owned()) }
+pub fn published_meter(value: &[u8], body: &mut Vec<u8>) -> Result<Version, String> {
+    into_batch::<json::Meter, v1::Meter>(value, body)?;
+    let versions = meters::versions(body).map_err(|error| error.to_string())?;
+    versions
+        .into_iter()
+        .next()
+        .ok_or_else(|| "the description has no meter, or a time that no store can keep".to_owned())
 }
 
 /// Replaces `body` by a batch with the one message in `value`; returns the message's place in it.
@@ -83,7 +85,7 @@ fn begin(body: &mut Vec<u8>, bytes: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{PayloadFormat, meters, readings};
+    use crate::wire::{PayloadFormat, readings};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -143,11 +145,13 @@ mod tests {
         let bare = message.encode_to_vec();
         for value in [&bare, &[&[0, 0, 0, 0, 7, 0], bare.as_slice()].concat(), &json.as_bytes().to_vec()] {
             let mut body = b"of before".to_vec();
-            assert_eq!(published_meter(value, &mut body).as_ref(), Ok(&message));
+            assert_eq!(published_meter(value, &mut body).unwrap().to_message(), message);
             assert_eq!(meters::versions(&body).unwrap()[0].to_message(), message);
         }
         assert!(published_meter(br#"{"meter":"x"}"#, &mut Vec::new()).unwrap_err().contains("not of this topic"));
         assert!(published_meter(b"{}", &mut Vec::new()).unwrap_err().contains("no meter"));
+        let early = v1::Meter { valid_from_ns: -1, ..message };
+        assert!(published_meter(&early.encode_to_vec(), &mut Vec::new()).unwrap_err().contains("a time that no store"));
         assert!(published_meter(&[0x0a, 200], &mut Vec::new()).is_err());
     }
 
@@ -169,7 +173,7 @@ mod tests {
                 prop_assert_eq!(readings(PayloadFormat::ReadingBatch, &body).unwrap().count(), 1);
             }
             if published_meter(&value, &mut body).is_ok() {
-                prop_assert!(meters::versions(&body).unwrap().len() <= 1);
+                prop_assert_eq!(meters::versions(&body).unwrap().len(), 1);
             }
         }
 

@@ -20,6 +20,11 @@ line.auto.create.new.columns=false
 telemetry.enabled=false
 metrics.enabled=true
 cairo.writer.data.append.page.size=1M
+# Many tests make tables on one server: files of idle ones are closed soon.
+cairo.idle.check.interval=5000
+cairo.inactive.reader.ttl=10000
+cairo.inactive.writer.ttl=10000
+cairo.wal.inactive.writer.ttl=10000
 shared.network.worker.count=2
 shared.query.worker.count=1
 shared.write.worker.count=1

@@ -1,11 +1,13 @@
 //! The state of a membership, from what the client library reports.
 
 use super::Shared;
+use crate::deliver::metrics::show_state;
 use crate::deliver::partition::{Membership, of_refused_group};
 use crate::deliver::status::SinkState;
 use crate::kafka::{self, ConnectionError, Fault};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// When a topic that cannot be read is looked at again.
@@ -23,13 +25,16 @@ impl Shared {
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
                 self.set_state(SinkState::Blocked, Some(of_refused_group(&membership.group)));
             }
+            _ if !self.is_assigned.load(Ordering::SeqCst) => {
+                let why = format!("the brokers do not accept this member of group {} now: {error}", membership.group);
+                self.set_state(SinkState::Waiting, Some(why));
+            }
             _ => tracing::debug!(%error, "the Kafka client reports an error"),
         }
     }
 
     /// The state after a poll.
     pub(super) fn update_state(&self, membership: &Membership) {
-        let has_pumps = !self.running.lock().is_empty();
         let connection_error = membership.consumer.context().connection_error();
         let is_old = |error: &ConnectionError| self.clock.elapsed(error.since) > self.config.session_timeout / 2;
         if let Some(error) = connection_error.filter(is_old) {
@@ -37,9 +42,18 @@ impl Shared {
             self.set_state(if is_blocking { SinkState::Blocked } else { SinkState::Waiting }, Some(message));
         } else if let Some(why) = self.topic_fault(membership) {
             self.set_state(SinkState::Blocked, Some(why));
-        } else if has_pumps {
+        } else if let Some(why) = self.unopened() {
+            self.set_state(SinkState::Waiting, Some(why));
+        } else if self.is_assigned.load(Ordering::SeqCst) {
             self.set_state(SinkState::Running, None);
         }
+    }
+
+    /// Why an assigned partition is not read yet.
+    fn unopened(&self) -> Option<String> {
+        let opening = self.opening.lock();
+        let why = opening.values().find_map(|one| one.retry.as_ref().map(|(_, why)| why.clone()));
+        why.or_else(|| (!opening.is_empty()).then(|| "its partitions are being opened".to_owned()))
     }
 
     /// Why a topic cannot be read, if that was so lately; looked at again from time to time.
@@ -66,6 +80,7 @@ impl Shared {
             return;
         }
         *now = (state, why.clone(), self.clock.now());
+        show_state(&self.gauges, state);
         drop(now);
         let (group, why) = (self.config.group.as_str(), why.unwrap_or_default());
         match state {

@@ -230,7 +230,10 @@ impl Partition {
         if let Some(mut one) = list.find_partition(topic, number) {
             one.set_metadata(offsets::encode(&committed.note, &checkpoints));
         }
-        self.await_commit(list)?;
+        if let Err(error) = self.await_commit(list) {
+            self.0.state.lock().renewed = None;
+            return Err(error);
+        }
         // A member that has joined again may commit for partitions that it lost before.
         if is_lost.load(Ordering::SeqCst) {
             return Err(self.not_committed(&"another member of the group reads it now"));

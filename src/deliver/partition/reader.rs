@@ -32,6 +32,7 @@ impl PartitionReader {
     /// When the library does not read the partition.
     pub(in crate::deliver) fn begin(partition: &Partition, from: Sequence) -> Result<Self, PartitionError> {
         let (of, number, offset) = (&partition.0.of, partition.0.partition.number, Offset::Offset(offset_of(from)));
+        partition.check_kept()?;
         let mut tries = 0;
         while let Err(error) = of.consumer.seek(partition.topic(), number, offset, ANSWER_TIMEOUT) {
             tries += 1;
@@ -54,6 +55,8 @@ impl PartitionReader {
     /// When the brokers fail, retention deleted the record, or a dead letter cannot be written.
     pub(in crate::deliver) fn read(&mut self) -> Result<Option<Record<'_>>, PartitionError> {
         let (sequence, header) = loop {
+            // A pump that outlived its partition would take the records of its successor.
+            self.partition.check_kept()?;
             let Some(polled) = self.partition.0.queue.poll(Duration::ZERO) else { return Ok(None) };
             let message = polled.map_err(|error| self.partition.failed("cannot be read", &error))?;
             let sequence = sequence_of(message.offset());
@@ -71,6 +74,16 @@ impl PartitionReader {
 }
 
 impl Partition {
+    /// Nothing is read after the partition was lost.
+    fn check_kept(&self) -> Result<(), PartitionError> {
+        if self.is_lost() {
+            let (number, topic) = (self.0.partition.number, self.topic());
+            let why = format!("partition {number} of topic {topic} belongs to another member of the group now");
+            return Err(PartitionError::waiting(why));
+        }
+        Ok(())
+    }
+
     /// Whether the records between `wanted` and `found` never were readable: places of aborted or compacted records,
     /// and of the brokers' own.
     ///

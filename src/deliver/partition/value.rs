@@ -13,6 +13,8 @@ use crate::reading::UnixNanos;
 use crate::wire::{self, Envelope, PayloadFormat, Tally};
 use rdkafka::message::{BorrowedMessage, Message as _};
 
+/// Bytes of a value that a dead letter holds; a longer one is cut.
+const LETTER_BYTES_MAX: usize = 8 << 20;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 impl Partition {
@@ -92,7 +94,7 @@ impl Partition {
         metrics::counter("meterline_kafka_log_skipped_total", &labels).increment(1);
     }
 
-    /// Keeps what is not delivered, synced.
+    /// Keeps a value that is not delivered, synced.
     fn keep(
         &self,
         sequence: Sequence,
@@ -111,7 +113,7 @@ impl Partition {
             sink: None,
             row: None,
             reason: format!("{why}; {}", self.place(sequence)),
-            body: body.to_vec(),
+            body: body.get(..LETTER_BYTES_MAX).unwrap_or(body).to_vec(),
         };
         let added = self.0.of.letters.add(&letter);
         added.map(drop).map_err(|error| {

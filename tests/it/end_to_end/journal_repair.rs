@@ -39,7 +39,7 @@ fn a_damaged_segment_stops_what_needs_it_until_the_named_command_was_given() {
 
     // The tail: the start is refused, because its records had been answered.
     damage(&service, 3, 3);
-    let why = service.refused_start();
+    let why = service.refusal_of(&["run"]);
     assert!(why.contains("meterline journal repair --segment 3"), "{why}");
     for segment in ["1", "3"] {
         let looked = service.text_of(&["journal", "repair", "--segment", segment]);

@@ -135,6 +135,15 @@ fn wait_for_more_rows(name: &str) {
     wait::until("the table grows", LIMIT, || questdb::Client::shared().count(&table) >= goal);
 }
 
+/// The partitions of readings that these writers read.
+fn partitions_read(writers: &[&Service]) -> Vec<String> {
+    let of_one = |writer: &&Service| writer.sink("questdb")["facts"]["partitions"].as_str().unwrap().to_owned();
+    let shown = writers.iter().map(of_one).collect::<Vec<_>>().join(", ");
+    let mut read: Vec<_> = shown.split(", ").filter(|it| !it.is_empty() && !it.starts_with("meters-")).collect();
+    read.sort_unstable();
+    read.into_iter().map(str::to_owned).collect()
+}
+
 #[test]
 fn writers_that_die_join_and_leave_and_a_broker_that_dies_lose_nothing_and_the_last_values_stand() {
     let name = "scale-out-writers";
@@ -163,20 +172,17 @@ fn writers_that_die_join_and_leave_and_a_broker_that_dies_lose_nothing_and_the_l
     ingest.iter().for_each(|node| node.wait_for_sink("kafka"));
     wait_committed(&brokers, name);
     assert_exactly("QuestDB", &sent.expected(), &rows(name));
-    let partitions = |writer: &Service| writer.sink("questdb")["facts"]["partitions"].as_str().unwrap().to_owned();
-    let mut read: Vec<String> = [&writers[0], &writers[2]]
-        .into_iter()
-        .flat_map(|writer| partitions(writer).split(", ").map(str::to_owned).collect::<Vec<_>>())
-        .filter(|partition| !partition.starts_with("meters-"))
-        .collect();
-    read.sort();
-    assert_eq!(read, ["0", "1", "2", "3"], "each partition is read by one writer");
+    assert_eq!(
+        partitions_read(&[&writers[0], &writers[2]]),
+        ["0", "1", "2", "3"],
+        "each partition is read by one writer"
+    );
 }
 
 /// A request that was on its way when the writer was stopped may land after its successor's. This counts such values, and
 /// makes the documented repair.
 #[test]
-fn a_writer_that_wakes_after_its_session_ended_sends_nothing_more_and_the_repair_makes_the_last_values_right() {
+fn after_a_writer_was_stopped_past_its_session_the_documented_replay_makes_the_last_values_right() {
     let name = "scale-out-zombie";
     let brokers = kafka::shared();
     let ingest = ingest_node(&brokers, "", name);
@@ -195,9 +201,12 @@ fn a_writer_that_wakes_after_its_session_ended_sends_nothing_more_and_the_repair
     ingest.wait_for_sink("kafka");
     wait_committed(&brokers, name);
     stopped.process().signal("CONT");
-    // Both are members again, each with its part.
-    let reads_some = |writer: &Service| writer.sink("questdb")["facts"]["partitions"] != "";
-    wait::until("both read partitions", LIMIT, || [&stopped, &successor].into_iter().all(reads_some));
+    // The one that woke gave its partitions up, and takes its part again.
+    wait::until("each partition is read by one writer", LIMIT, || {
+        let reads_some = |writer: &&Service| writer.sink("questdb")["facts"]["partitions"] != "";
+        partitions_read(&[&stopped, &successor]) == ["0", "1", "2", "3"]
+            && [&stopped, &successor].iter().all(reads_some)
+    });
     wait_committed(&brokers, name);
     let expected = Expected::of(first.iter().chain(&before).chain(&after));
     let table = rows(name);
@@ -220,11 +229,24 @@ fn a_node_whose_questdb_read_the_journal_says_how_it_can_begin_to_read_the_topic
     node.wait_drained();
     assert!(node.stop().success());
     node.append_configuration(&format!("[kafka_log]\nbrokers = \"{brokers}\"\ntopic = \"{name}\"\ngroup = \"{name}\""));
-    let why = node.refused_start();
+    let why = node.refusal_of(&["run"]);
     assert!(why.contains("Start without [kafka_log]") && why.contains("meterline journal forget questdb"), "{why}");
     node.text_of(&["journal", "forget", "questdb"]);
     node.start_again();
     wait_committed(&brokers, name);
     assert!(!rows(name).is_empty());
     wait::until("the sink runs", LIMIT, || node.sink("questdb")["state"] == "running");
+}
+
+/// The letter's reading would reach no store: QuestDB does not read this node's journal.
+#[test]
+fn a_writer_does_not_resubmit_a_letter_that_would_not_reach_the_topic() {
+    let (name, brokers) = ("scale-out-letter", kafka::shared());
+    let _ingest = ingest_node(&brokers, "", name);
+    let writer = writer_node(&brokers, name);
+    kafka::fill(&brokers, name, 1, b"no reading");
+    wait_committed(&brokers, name);
+    let refused = writer.refusal_of(&["dead-letters", "resubmit", "1"]);
+    assert!(refused.contains("add [sink.kafka]") && refused.contains("letter 1 stays open"), "{refused}");
+    assert!(writer.text_of(&["dead-letters", "list"]).contains("undecodable"));
 }

@@ -27,7 +27,7 @@ fn a_new_sink_gets_what_is_retained_and_a_removed_one_refuses_the_start_until_it
 
     assert!(service.stop().success());
     service.set_setup(&Setup::default());
-    let refused = service.refused_start();
+    let refused = service.refusal_of(&["run"]);
     assert!(refused.contains("not configured any more: questdb") && refused.contains("journal forget"), "{refused}");
     service.text_of(&["journal", "forget", "questdb"]);
     service.start_again();

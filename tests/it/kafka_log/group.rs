@@ -1,10 +1,11 @@
 //! Members that come and go.
 
-use super::harness::{LIMIT, Member, SESSION, World};
+use super::harness::{LIMIT, Member, SESSION, World, reading};
 use crate::questdb::wait_applied;
 use crate::support::wait;
 use meterline::deliver::SinkState;
 use meterline::sink::questdb::migrate;
+use prost::Message as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,21 +42,26 @@ fn members_that_join_and_leave_under_load_lose_nothing() {
 
 #[test]
 fn late_rows_that_are_held_are_read_again_by_the_next_owner() {
-    let mut world = World::new("held", 1);
+    let mut world = World::new("held", 2);
     world.table.late_flush = Duration::from_secs(3_600);
-    let mut late = super::harness::reading(0, 0, 1.0);
-    late.received_ns += 3_600_000_000_000;
-    let value = prost::Message::encode_to_vec(&late);
-    world.produce(0, &value);
+    for partition in 0..2 {
+        let mut late = reading(partition, 0, 1.0);
+        late.received_ns += 3_600_000_000_000;
+        world.produce(partition, &late.encode_to_vec());
+    }
     world.flush();
     let first = world.join(None);
-    wait::until("the row is held", LIMIT, || first.group.pumps().iter().any(|pump| pump.status().readings == 1));
+    let held = || first.group.pumps().iter().map(|pump| pump.status().readings).sum::<u64>();
+    wait::until("the rows are held", LIMIT, || held() == 2);
     let mut prompt = world.table.clone();
     prompt.late_flush = Duration::ZERO;
     let second = Member::join(&world, None, &prompt);
-    drop(first);
+    second.wait_for_partitions(1);
     world.wait_for_rows(1);
-    wait::until("the offset is committed", LIMIT, || world.committed() == [1]);
+    assert_eq!(held(), 1, "the first holds the row of its other partition");
+    drop(first);
+    world.wait_for_rows(2);
+    wait::until("the offsets are committed", LIMIT, || world.committed() == [1, 1]);
     second.leave();
 }
 

@@ -284,11 +284,11 @@ impl Service {
         std::fs::write(self.file("meterline.toml"), setup.toml(self)).unwrap();
     }
 
-    /// Starts it, which must be refused; returns the message.
-    pub(crate) fn refused_start(&self) -> String {
-        let output = self.command(&["run"]);
-        assert!(!output.status.success(), "it starts: {output:?}");
-        String::from_utf8(output.stderr).unwrap()
+    /// Runs a command, which must be refused; returns what it prints.
+    pub(crate) fn refusal_of(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert!(!output.status.success(), "meterline {arguments:?} is done: {output:?}");
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     }
 
     /// SIGKILL.
