@@ -73,14 +73,14 @@ fn group(mut section: Section<'_>) -> Option<GroupConfig> {
 /// Adds the faults of a log that does not fit the sinks.
 #[cfg(all(feature = "kafka", feature = "questdb"))]
 fn check(root: &Section<'_>, log: &GroupConfig, sinks: &Sinks, has_sources: bool) {
-    if sinks.questdb.is_none() {
+    let Some(questdb) = &sinks.questdb else {
         root.fault(
             "kafka_log",
             "needs [sink.questdb], which gets the readings of the topic; add it, or remove [kafka_log]",
         );
         return;
-    }
-    if sinks.questdb.as_ref().is_some_and(|questdb| questdb.sink.request_timeout > REQUEST_TIMEOUT_MAX) {
+    };
+    if questdb.sink.request_timeout > REQUEST_TIMEOUT_MAX {
         root.fault(
             "kafka_log",
             "sink.questdb.timeout must be at most 30s with it, so that a request ends before a partition moves to another \

@@ -167,11 +167,12 @@ impl Log {
         row: Option<Row>,
         reason: &str,
     ) -> Result<DeadLetter, PumpError> {
-        match self {
-            Self::Journal(journal) => Ok(letter_of(journal, sequence, kind, sink, row, reason)?),
+        let letter = match self {
+            Self::Journal(journal) => letter_of(journal, sequence, kind, reason)?,
             #[cfg(feature = "kafka")]
-            Self::Partition(partition) => Ok(partition.letter(sequence, kind, sink, row, reason)?),
-        }
+            Self::Partition(partition) => partition.letter(sequence, kind, reason)?,
+        };
+        Ok(DeadLetter { sink: Some(sink.to_owned()), row, ..letter })
     }
 
     /// The checkpoints of a sink.
@@ -186,8 +187,8 @@ impl Log {
         }
     }
 
-    /// Asked before each request that changes a store: whether this process may still write what the log has. Always
-    /// with the journal; with a partition while the brokers count this member's commits.
+    /// Checks before each request that changes a store whether this process may still send this log's records. Always
+    /// with the journal; with a partition while the brokers accept this member's commits.
     ///
     /// # Errors
     /// When it may not, or that is not known.
@@ -202,14 +203,8 @@ impl Log {
     }
 }
 
-fn letter_of(
-    journal: &Journal,
-    sequence: Sequence,
-    kind: Kind,
-    sink: &str,
-    row: Option<Row>,
-    reason: &str,
-) -> Result<DeadLetter, ReadError> {
+/// A dead letter about a record, without the sink.
+fn letter_of(journal: &Journal, sequence: Sequence, kind: Kind, reason: &str) -> Result<DeadLetter, ReadError> {
     let mut reader = journal.reader(sequence)?;
     let end = ReadError::Beyond { wanted: sequence, next: journal.next() };
     let record = reader.read()?.ok_or(end)?;
@@ -221,8 +216,8 @@ fn letter_of(
         journal: record.journal,
         sequence,
         format: record.header.format,
-        sink: Some(sink.to_owned()),
-        row,
+        sink: None,
+        row: None,
         reason: reason.to_owned(),
         body: record.payload.to_vec(),
     })

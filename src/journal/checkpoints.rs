@@ -90,7 +90,8 @@ impl Checkpoints {
         Ok(Self { kept: Kept::InFile { disk, file }, list })
     }
 
-    /// These checkpoints, of which each new list is made durable by `keep`: for a sink that another log feeds.
+    /// Checkpoints that begin with `list` and are not in a file: `keep` gets each new list and makes it durable.
+    /// For a sink whose log is not the journal.
     pub fn kept_by(
         list: Vec<Checkpoint>,
         keep: impl Fn(&[Checkpoint]) -> Result<(), CursorError> + Send + 'static,
@@ -120,7 +121,7 @@ impl Checkpoints {
     /// A failing disk, or a mark that is not one line; the list is then unchanged.
     pub fn add(&mut self, checkpoint: Checkpoint) -> Result<(), CursorError> {
         if checkpoint.mark.len() > MARK_BYTES_MAX || checkpoint.mark.contains(['\n', '\r']) {
-            return Err(CursorError::Kept("a checkpoint's mark must be one short line".to_owned()));
+            return Err(CursorError::NotStored("a checkpoint's mark must be one short line".to_owned()));
         }
         if self.newest().is_some_and(|newest| checkpoint.position.next < newest.position.next) {
             return Ok(());

@@ -280,7 +280,7 @@ pub enum CursorError {
         /// The system's error.
         detail: String,
     },
-    /// It is not kept in this journal, and cannot be stored where it is.
+    /// A cursor or checkpoints were not stored, for this reason.
     #[error("{0}")]
-    Kept(String),
+    NotStored(String),
 }

@@ -269,7 +269,7 @@ impl Partition {
     fn not_committed(&self, why: &dyn fmt::Display) -> CursorError {
         let Inner { of, partition, .. } = &*self.0;
         let (group, topic, number) = (&of.group, of.topic(*partition), partition.number);
-        CursorError::Kept(format!(
+        CursorError::NotStored(format!(
             "the offset of group {group} for partition {number} of topic {topic} cannot be committed: {why}"
         ))
     }

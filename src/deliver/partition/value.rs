@@ -6,14 +6,14 @@
 use super::assigned::{JUDGED_BEFORE, Partition, offset_of, sequence_of};
 use super::error::PartitionError;
 use super::id::Contents;
-use crate::dead_letters::{DeadLetter, Kind, Row};
+use crate::dead_letters::{DeadLetter, Kind};
 use crate::journal::{RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::metrics;
 use crate::reading::UnixNanos;
 use crate::wire::{self, Envelope, PayloadFormat, Tally};
 use rdkafka::message::{BorrowedMessage, Message as _};
 
-/// Bytes of a value that a dead letter holds; a longer one is cut.
+/// Bytes of a value that a dead letter holds; a longer one is cut, and the reason says so.
 const LETTER_BYTES_MAX: usize = 8 << 20;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
@@ -99,21 +99,16 @@ impl Partition {
         &self,
         sequence: Sequence,
         kind: Kind,
-        (source, received): (&str, UnixNanos),
+        origin: (&str, UnixNanos),
         why: &str,
         body: &[u8],
     ) -> Result<(), PartitionError> {
-        let letter = DeadLetter {
-            kind,
-            source: source.to_owned(),
-            received,
-            journal: self.0.id,
-            sequence,
-            format: self.format().number(),
-            sink: None,
-            row: None,
-            reason: format!("{why}; {}", self.place(sequence)),
-            body: body.get(..LETTER_BYTES_MAX).unwrap_or(body).to_vec(),
+        let letter = match body.get(..LETTER_BYTES_MAX) {
+            None => self.letter_with(sequence, kind, origin, why, body.to_vec()),
+            Some(begin) => {
+                let why = format!("{why}; only the first {LETTER_BYTES_MAX} of {} bytes are kept", body.len());
+                self.letter_with(sequence, kind, origin, &why, begin.to_vec())
+            }
         };
         let added = self.0.of.letters.add(&letter);
         added.map(drop).map_err(|error| {
@@ -126,7 +121,7 @@ impl Partition {
         format!("topic {}, partition {}, offset {offset}", self.topic(), self.0.partition.number)
     }
 
-    /// A dead letter about a record that was read before.
+    /// A dead letter about a record that was read before, without the sink.
     ///
     /// # Errors
     /// When the record cannot be read again.
@@ -134,33 +129,42 @@ impl Partition {
         &self,
         sequence: Sequence,
         kind: Kind,
-        sink: &str,
-        row: Option<Row>,
-        reason: &str,
+        why: &str,
     ) -> Result<DeadLetter, PartitionError> {
         let mut body = Vec::new();
         let value = self.read_again(sequence)?;
-        let (source, received, identity) = match self.0.partition.contents {
+        let (source, received, why) = match self.0.partition.contents {
             Contents::Readings => wire::published(&value, &mut body).map(|origin| {
-                (origin.source.to_owned(), UnixNanos(origin.received_ns), format!("{}; ", identity(&origin)))
+                let why = format!("{why}; {}", identity(&origin));
+                (origin.source.to_owned(), UnixNanos(origin.received_ns), why)
             }),
             Contents::Meters => wire::published_meter(&value, &mut body)
-                .map(|version| (version.source, self.0.of.clock.now(), String::new())),
+                .map(|version| (version.source, self.0.of.clock.now(), why.to_owned())),
         }
         .map_err(PartitionError::blocked)?;
-        let reason = format!("{reason}; {identity}{}", self.place(sequence));
-        Ok(DeadLetter {
+        Ok(self.letter_with(sequence, kind, (&source, received), &why, body))
+    }
+
+    fn letter_with(
+        &self,
+        sequence: Sequence,
+        kind: Kind,
+        (source, received): (&str, UnixNanos),
+        why: &str,
+        body: Vec<u8>,
+    ) -> DeadLetter {
+        DeadLetter {
             kind,
-            source,
+            source: source.to_owned(),
             received,
             journal: self.0.id,
             sequence,
             format: self.format().number(),
-            sink: Some(sink.to_owned()),
-            row,
-            reason,
+            sink: None,
+            row: None,
+            reason: format!("{why}; {}", self.place(sequence)),
             body,
-        })
+        }
     }
 }
 

@@ -7,19 +7,16 @@ use meterline::deliver::{GroupConfig, Topics};
 use meterline::kafka::Client;
 use std::time::Duration;
 
-fn group(client: Client, readings: &str) -> GroupConfig {
-    GroupConfig {
-        kafka: client,
+/// The findings about a group that reads this topic and the topic of descriptions beside it.
+pub(crate) fn found(client: &Client, readings: &str) -> Vec<(Level, String)> {
+    let config = GroupConfig {
+        kafka: client.clone(),
         topics: Topics { readings: readings.to_owned(), meters: Some(format!("{readings}-meters")) },
         group: "check".to_owned(),
         member: None,
         session_timeout: Duration::from_secs(45),
-    }
-}
-
-pub(crate) fn found(client: &Client, readings: &str) -> Vec<(Level, String)> {
-    let found = group(client.clone(), readings).check();
-    found.into_iter().map(|Finding { level, message }| (level, message)).collect()
+    };
+    config.check().into_iter().map(|Finding { level, message }| (level, message)).collect()
 }
 
 #[test]

@@ -102,3 +102,17 @@ fn descriptions_of_meters_arrive_beside_the_readings() {
     wait::until("nothing is missing", LIMIT, || member.group.status().state == SinkState::Running);
     member.leave();
 }
+
+#[test]
+fn a_value_that_a_dead_letter_cannot_hold_is_cut_and_the_reason_says_so() {
+    let world = World::new("large", 1);
+    kafka::set_topic_settings(&world.brokers, &world.topic, &[("max.message.bytes", "20000000")]);
+    kafka::fill(&world.brokers, &world.topic, 1, &vec![0xff; 17 << 20]);
+    world.produce_seconds(0, 1..2);
+    let member = world.join(None);
+    world.wait_for_rows(1);
+    let letter = member.letters.get(meterline::dead_letters::LetterId(1)).unwrap();
+    assert_eq!(letter.body.len(), 8 << 20);
+    assert!(letter.reason.contains("only the first 8388608 of 17825792 bytes are kept"), "{}", letter.reason);
+    member.leave();
+}

@@ -144,7 +144,9 @@ pub(crate) fn delete_records(brokers: &str, topic: &str, partition: i32, before:
 
 /// Writes `count` records with this value to every partition, as another program would.
 pub(crate) fn fill(brokers: &str, topic: &str, count: usize, value: &[u8]) {
-    let producer: BaseProducer = config(brokers).set("acks", "all").create().unwrap();
+    let mut settings = config(brokers);
+    settings.set("acks", "all").set("message.max.bytes", "20000000");
+    let producer: BaseProducer = settings.create().unwrap();
     for partition in 0..partition_count(&config(brokers).create().unwrap(), topic) {
         for _ in 0..count {
             let record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(value);
