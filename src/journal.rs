@@ -24,7 +24,7 @@
 //! open journal; `pending` and `append` are the way in, `writer` the commit, `reader` and
 //! `view` the way out; `share` limits the bytes of each source; `recover` and `scan` open
 //! it after a crash, `repair` and `salvage` rebuild a damaged segment by hand;
-//! `retention` deletes segments; `cursor`, `checkpoints`, `gaps`, `ledger` and `lock` are
+//! `retention` deletes segments; `cursor`, `checkpoints`, `sink_id`, `gaps`, `ledger` and `lock` are
 //! the small files beside the segments; `place` notices a directory that was moved away;
 //! `disk` has the file operations.
 
@@ -57,6 +57,7 @@ mod scan;
 mod segment_header;
 mod segment_name;
 mod share;
+mod sink_id;
 mod view;
 mod writer;
 

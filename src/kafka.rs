@@ -12,4 +12,4 @@ mod fault;
 pub use client::{Client, Sasl, SaslMechanism, Tls};
 pub use client_log::{Cause, ClientLog, Line};
 pub use context::LogContext;
-pub use fault::{ConnectionError, Fault, of_client, of_connection};
+pub use fault::{ConnectionError, Fault, is_refused_group, of_client, of_connection};

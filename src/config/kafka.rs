@@ -5,7 +5,14 @@ use super::secrets::{PASSWORD, secret};
 use super::section::Section;
 use super::value::Bytes;
 use crate::kafka::{Sasl, SaslMechanism, Tls};
-use crate::sink::kafka::{Compression, Config, Format};
+use crate::sink::kafka::{Compression, Config, DeliveryMode, Format};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The accepted values of `transaction_timeout`: from the longest request on.
+const TRANSACTION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_mins(15);
+/// The longest `commit_interval`: half of the shortest transaction.
+const COMMIT_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 pub(super) fn kafka(mut section: Section<'_>) -> Option<Config> {
     if !section.is_present() {
@@ -22,6 +29,7 @@ pub(super) fn kafka(mut section: Section<'_>) -> Option<Config> {
         section.fault("meters_topic", "must not be the topic of the readings, because it is compacted");
     }
     values(&mut section, &mut config);
+    delivery(&mut section, &mut config);
     let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
     config.compression = section.choice("compression", &compressions, config.compression);
     config.partitions = small(section.number_between("partitions", config.partitions.into(), 1..=10_000));
@@ -55,6 +63,20 @@ fn values(section: &mut Section<'_>, config: &mut Config) {
         }
         (None, Some(_), _) => section.fault("schema_id", "must be given with meters_schema_id"),
         _ => {}
+    }
+}
+
+/// Whether a crash may repeat records, and the transactions that prevent it.
+fn delivery(section: &mut Section<'_>, config: &mut Config) {
+    let modes = DeliveryMode::ALL.map(|mode| (mode.name(), mode));
+    config.delivery = section.choice("delivery", &modes, config.delivery);
+    config.transaction_timeout = section.get_or("transaction_timeout", config.transaction_timeout);
+    if !TRANSACTION_TIMEOUTS.contains(&config.transaction_timeout) {
+        section.fault("transaction_timeout", "must be from 10s to 15m, which is the brokers' own limit by default");
+    }
+    config.commit_interval = section.get_or("commit_interval", config.commit_interval);
+    if config.commit_interval > COMMIT_INTERVAL_MAX {
+        section.fault("commit_interval", "must be at most 5s: consumers get a record only after its commit");
     }
 }
 

@@ -343,6 +343,28 @@ fn the_values_of_kafka_have_a_format_and_the_ids_of_their_schemas_or_none() {
     }
 }
 
+#[cfg(feature = "kafka")]
+#[test]
+fn kafkas_transactions_have_bounds() {
+    use crate::sink::kafka::DeliveryMode;
+
+    let table = |lines: &str| format!("[sink.kafka]\nbrokers = \"k:9092\"\n{lines}\n");
+    let kafka = |lines: &str| config(&table(lines)).sinks.kafka.unwrap();
+    assert_eq!(kafka("").delivery, DeliveryMode::AtLeastOnce);
+    let largest = kafka("delivery = \"transactional\"\ntransaction_timeout = \"15m\"\ncommit_interval = \"5s\"");
+    assert_eq!(largest.delivery, DeliveryMode::Transactional);
+    assert_eq!(largest.commit_interval, std::time::Duration::from_secs(5));
+    for (lines, word) in [
+        ("delivery = \"exactly-once\"", "at-least-once"),
+        ("delivery = \"transactional\"\ntransaction_timeout = \"9s\"", "10s to 15m"),
+        ("delivery = \"transactional\"\ntransaction_timeout = \"16m\"", "10s to 15m"),
+        ("delivery = \"transactional\"\ncommit_interval = \"6s\"", "at most 5s"),
+    ] {
+        let found = faults(&table(lines));
+        assert!(found.iter().any(|fault| fault.contains(word)), "{lines}: {found:?}");
+    }
+}
+
 #[test]
 fn a_client_with_a_token_key_file_is_for_the_login_of_a_user() {
     let directory = tempfile::tempdir().unwrap();
@@ -537,6 +559,8 @@ fn the_example_is_valid_with_all_its_keys() {
         assert!(text.contains(other));
         text = text.replace(other, &format!("# {other}"));
     }
+    // It shows the default and the keys of the other delivery.
+    text = text.replace("delivery = \"at-least-once\"", "delivery = \"transactional\"");
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();
     read(Section::root(&context, table.get_ref()), &mut Vec::new());

@@ -21,6 +21,11 @@ impl StoredCursor {
         Self { every, stored: None, tried: None, is_failing: false }
     }
 
+    /// Whether the stored cursor is at `next` or beyond.
+    pub(super) fn has_reached(&self, next: Sequence) -> bool {
+        self.stored.is_some_and(|(stored, _)| stored >= next)
+    }
+
     /// Stores `safe` if that is due. A failure does not stop the sink: the old cursor
     /// only holds back the journal and repeats records after a crash.
     pub(super) fn follow(&mut self, shared: &Shared, safe: Sequence, replay: Option<Replay>) {
@@ -40,7 +45,7 @@ impl StoredCursor {
             Ok(()) => self.is_failing = false,
             Err(error) => {
                 if !self.is_failing {
-                    tracing::warn!(sink = shared.name, %error, "the cursor cannot be stored; retrying, delivery continues");
+                    tracing::warn!(sink = shared.name, %error, "the cursor cannot be stored; retrying");
                 }
                 self.is_failing = true;
             }

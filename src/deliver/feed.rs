@@ -1,11 +1,13 @@
 //! Feeds records from the log's reader to the sink, without those that are not for it.
 
+use super::cursor::StoredCursor;
 use super::error::PumpError;
 use super::records::ReadMode;
 use super::redecode::Redecoded;
+use super::replay::Replay;
 use super::sink::{Exception, Known, RecordFilter, Sink, SinkError};
 use super::state::Pump;
-use crate::journal::{Record, Verdict};
+use crate::journal::{Record, Sequence, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
 
@@ -23,6 +25,9 @@ pub(super) enum FeedEnd {
     CaughtUp,
     /// The next record failed before, and not everything before it is safe yet.
     FailedRecord,
+    /// The next record was never sent to the exact store, and the stored cursor is still in the
+    /// replay before it: after a kill now, it would be sent twice.
+    ReplayEnd,
 }
 
 impl Pump {
@@ -35,9 +40,9 @@ impl Pump {
         let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
             let next = reader.next_sequence();
-            let has_failed = self.failed_at == Some(next) && position.safe < next;
-            if self.sink.is_full() || has_failed {
-                end = if has_failed { FeedEnd::FailedRecord } else { FeedEnd::SinkFull };
+            let (sink, cursor) = (self.sink.as_ref(), &self.cursor);
+            if let Some(before) = end_before(next, position.safe, self.failed_at, replay, sink, cursor) {
+                end = before;
                 break;
             }
             if replay.is_none() && next < synced && !self.panics.is_poison(next) {
@@ -95,6 +100,27 @@ impl Pump {
         position.reader = Some(reader);
         self.metrics.readings.increment(self.readings - readings_before);
         Ok(end)
+    }
+}
+
+/// The reason why the record `next` is not read yet; `safe` is the lowest unsafe record.
+fn end_before(
+    next: Sequence,
+    safe: Sequence,
+    failed_at: Option<Sequence>,
+    replay: Option<&Replay>,
+    sink: &dyn Sink,
+    cursor: &StoredCursor,
+) -> Option<FeedEnd> {
+    let is_held_back = |replay: &Replay| next >= replay.until() && !cursor.has_reached(replay.until());
+    if sink.is_full() {
+        Some(FeedEnd::SinkFull)
+    } else if failed_at == Some(next) && safe < next {
+        Some(FeedEnd::FailedRecord)
+    } else if sink.is_exact() && replay.is_some_and(is_held_back) {
+        Some(FeedEnd::ReplayEnd)
+    } else {
+        None
     }
 }
 

@@ -153,6 +153,22 @@ impl Replay {
         self.until.max(self.reread_in.until)
     }
 
+    /// The first record that the sink had not confirmed when the replay was requested.
+    pub(super) fn until(&self) -> Sequence {
+        self.until
+    }
+
+    /// The records that the sink's store had and lost, as a replay: an exact store may still hold the position after them.
+    pub(super) fn of_loss(from: Sequence, until: Sequence) -> Self {
+        let (reread, reread_in, was_safe) = (Reread::default(), Span::EMPTY, Span { from, until: from });
+        Self { until, source: None, reread, reread_in, was_safe }
+    }
+
+    /// The same, up to at least the first record that an exact store has not had.
+    pub(super) fn at_least_until(self, until: Sequence) -> Self {
+        Self { until: self.until.max(until), ..self }
+    }
+
     /// Whether its first record is above this one.
     pub(super) fn began_after(&self, sequence: Sequence) -> bool {
         sequence < self.was_safe.from

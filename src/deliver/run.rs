@@ -63,7 +63,7 @@ impl Pump {
         self.make_ready()?;
         let end = self.feed()?;
         let is_drained = stop_by.is_some() && end == FeedEnd::CaughtUp;
-        let progress = self.sink.settle(is_drained || end == FeedEnd::FailedRecord)?;
+        let progress = self.sink.settle(is_drained || matches!(end, FeedEnd::FailedRecord | FeedEnd::ReplayEnd))?;
         let next = self.apply(progress);
         if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
             self.refresh();
@@ -134,7 +134,9 @@ impl Pump {
             let delay_ns = self.shared.clock.now().since(received).max(0);
             self.metrics.delay_seconds.record(Duration::from_nanos(delay_ns.unsigned_abs()).as_secs_f64());
         }
-        if self.replay.is_some_and(|replay| safe >= replay.end()) {
+        // An exact store gets no new record before the stored cursor has left the replay.
+        let has_left = |replay: Replay| !self.sink.is_exact() || self.cursor.has_reached(replay.until());
+        if self.replay.is_some_and(|replay| safe >= replay.end() && has_left(replay)) {
             self.replay = None;
             tracing::info!(sink = self.shared.name, next = safe.0, "the replay is complete");
             self.redecoded.finish();
@@ -171,7 +173,9 @@ impl Pump {
             FeedEnd::MoreToRead => {}
             FeedEnd::SinkFull if !self.sink.is_full() => {}
             FeedEnd::SinkFull => self.shared.pause(self.commands_seen, FULL_PAUSE),
-            FeedEnd::FailedRecord => self.shared.pause(self.commands_seen, until_due.min(FULL_PAUSE)),
+            FeedEnd::FailedRecord | FeedEnd::ReplayEnd => {
+                self.shared.pause(self.commands_seen, until_due.min(FULL_PAUSE))
+            }
             FeedEnd::CaughtUp if stopping => self.shared.pause(self.commands_seen, until_due.min(FULL_PAUSE)),
             FeedEnd::CaughtUp if self.shared.commands() != self.commands_seen => {}
             FeedEnd::CaughtUp => {

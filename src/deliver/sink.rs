@@ -117,6 +117,13 @@ pub trait Sink: Send {
     /// When the store cannot be read.
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError>;
 
+    /// Whether the store has exactly the records below its position, and no reader of it may see
+    /// one twice. The pump then starts at the higher of the two: the cursor's file only follows.
+    /// The exception is a replay, whose records are sent again on purpose.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     /// Takes one record without its bytes, if ingest told the sink what it needs to know. The
     /// record is synced. Not called during a replay.
     ///

@@ -1,7 +1,9 @@
-//! The position at which a pump starts: the lower of the cursor file's and the store's.
+//! The position at which a pump starts: the lower of the cursor file's and the store's, or the
+//! higher where the store is exact.
 //!
 //! The store commits before the file follows, so normally the store is about a second
-//! ahead, and repeating those records is harmless. A store that was restored from a copy
+//! ahead, and repeating those records is harmless. To an exact store they are not sent again:
+//! there the lower position counts only until the cursor has left a replay. A store that was restored from a copy
 //! or made new is behind, and its lost records are sent again; those that are no longer
 //! retained become a gap. A sink that was not sent anything yet has none: its cursor says so
 //! until the first record is safe. A rewind moves the file
@@ -33,11 +35,22 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
     let from_file = cursor.as_ref().map(|cursor| resolve(shared, cursor.position, "the cursor")).transpose()?;
     let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
     let is_new = from_store.is_some_and(|store| store.is_of_unknown_journal);
+    let mut replay = cursor.as_ref().and_then(|cursor| Replay::from_note(&cursor.note));
+    let (from_file, from_store) = match (from_file, from_store) {
+        (Some(file), Some(store)) if sink.is_exact() => {
+            let is_replaying = replay.is_some_and(|replay| file.next < replay.until());
+            if is_replaying {
+                // A replay that was requested without the service knows only the cursor, which follows the store.
+                replay = replay.map(|replay| replay.at_least_until(store.next));
+            }
+            if is_replaying || file.next >= store.next { (Some(file), None) } else { (None, Some(store)) }
+        }
+        both => both,
+    };
     let found = || from_file.into_iter().chain(from_store);
     let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.log.oldest().next);
     let wanted = found().map(|found| found.gap_from.unwrap_or(found.next)).min();
     let had_records = cursor.as_ref().is_some_and(|cursor| cursor.note != NOTHING_SENT);
-    let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
     // A store that is new, or behind the start of a replay, lost data.
     let replay = replay.map(|replay| match wanted {
         Some(wanted) if is_new || replay.began_after(wanted) => replay.after_loss(wanted),

@@ -123,7 +123,7 @@ impl Cursors {
         stored.map_err(|error| self.io(&file, &error))
     }
 
-    /// Removes a cursor and its checkpoints, so that it pins nothing any more. Returns
+    /// Removes a cursor, its checkpoints and its sink's id, so that it pins nothing any more. Returns
     /// whether there was one.
     ///
     /// # Errors
@@ -134,9 +134,9 @@ impl Cursors {
         }
         let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{name}");
-        let checkpoints = format!("{}{name}", super::checkpoints::FILE_PREFIX);
-        let removed = disk::remove_if_there(&*self.disk, &checkpoints)
-            .and_then(|()| disk::remove_if_there(&*self.disk, &file))
+        let removed = [super::checkpoints::FILE_PREFIX, super::sink_id::FILE_PREFIX, FILE_PREFIX]
+            .iter()
+            .try_for_each(|prefix| disk::remove_if_there(&*self.disk, &format!("{prefix}{name}")))
             .and_then(|()| self.disk.sync_names());
         removed.map_err(|error| self.io(&file, &error))?;
         self.known.lock().remove(name);

@@ -270,6 +270,14 @@ impl Journal {
         Checkpoints::read(Arc::clone(&self.inner.view.catalog.disk), sink)
     }
 
+    /// The random id of a sink, which its directory and copies of it keep.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written, or is damaged.
+    pub fn sink_id(&self, sink: &str) -> Result<uuid::Uuid, CursorError> {
+        super::sink_id::read_or_make(&self.inner.view.catalog.disk, sink)
+    }
+
     /// The start of a reader whose cursor has this position.
     pub fn resolve(&self, wanted: Position) -> ResolvedCursor {
         identity::resolve(&self.inner.view.catalog, self.inner.journal, wanted)

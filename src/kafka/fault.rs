@@ -5,8 +5,9 @@
 
 use super::client::Client;
 use super::client_log::Line;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A failure that is not of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,14 @@ pub fn of_client(error: &KafkaError) -> Fault {
             None => "the Kafka client cannot be created".to_owned(),
         },
     })
+}
+
+/// Whether a request about a group failed because the user has no right to the group. The library repeats such a request
+/// until its time-out, and tells of the refusal in a poll.
+pub fn is_refused_group<C: ConsumerContext>(consumer: &BaseConsumer<C>, error: &KafkaError) -> bool {
+    let is_refused =
+        |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed);
+    is_refused(error) || consumer.poll(Duration::ZERO).is_some_and(|polled| polled.is_err_and(|it| is_refused(&it)))
 }
 
 /// Whether a code is at least as specific as another; "no broker reachable" is the least.

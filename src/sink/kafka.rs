@@ -17,6 +17,10 @@
 //!   with a new one. Each producer's records are in order and without gaps
 //!   (`acked_partitions` protects the first ones), so a reading's first copy never comes
 //!   before the first copy of an earlier reading of the same meter.
+//! - In the mode `transactional`, a transaction holds the messages of whole journal records and
+//!   the position after them (`transaction`), so a crash repeats nothing for a consumer that reads
+//!   only what is committed. The newest producer with the `transactional.id` owns the position
+//!   (`ownership`); a failed transaction is ended by the next producer. Everything else is the same.
 //! - Losses of acknowledged records are detected when a producer starts, by offsets that
 //!   go back, and after interruptions; the sink then goes back to its newest intact
 //!   checkpoint (`confirmed`).
@@ -34,21 +38,25 @@ mod admin;
 mod advertised;
 mod broken;
 mod check;
+mod claim;
 mod config;
 mod confirmed;
 mod connection;
 mod context;
+mod counts;
 mod deliver;
 mod encode;
 mod fault;
 mod in_flight;
 mod migrate;
+mod ownership;
 mod read_back;
 mod topic;
+mod transaction;
 mod value;
 
 pub use check::check;
-pub use config::{Compression, Config};
+pub use config::{Compression, Config, DeliveryMode};
 pub use deliver::Kafka;
 pub use encode::Encoder;
 pub use migrate::{MigrateError, migrate};

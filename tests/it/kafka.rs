@@ -7,3 +7,4 @@ mod harness;
 mod loss;
 mod meters;
 mod topic;
+mod transactions;

@@ -41,6 +41,7 @@ mod end_to_end {
     mod journal_repair;
     mod json_devices;
     mod kafka_loss;
+    mod kafka_transactions;
     mod local_descriptions;
     mod local_meters;
     mod metering_points;

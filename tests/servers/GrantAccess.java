@@ -12,6 +12,7 @@ import org.apache.kafka.common.resource.ResourceType;
 
 /** Grants a user operations on a topic, or takes them back:
  *      java -cp 'KAFKA_JARS/*' GrantAccess.java BROKERS grant|refuse USER TOPIC OPERATION...
+ *  Or on all groups or transactional ids with a prefix: group:PREFIX or transactional_id:PREFIX in the place of TOPIC.
  */
 final class GrantAccess {
     public static void main(String[] arguments) throws Exception {
@@ -21,7 +22,10 @@ final class GrantAccess {
             case "refuse" -> false;
             default -> throw new IllegalArgumentException(arguments[1] + " is neither grant nor refuse");
         };
-        ResourcePattern pattern = new ResourcePattern(ResourceType.TOPIC, topic, PatternType.LITERAL);
+        String[] kindAndPrefix = topic.split(":", 2);
+        ResourcePattern pattern = kindAndPrefix.length == 1
+            ? new ResourcePattern(ResourceType.TOPIC, topic, PatternType.LITERAL)
+            : new ResourcePattern(ResourceType.fromString(kindAndPrefix[0]), kindAndPrefix[1], PatternType.PREFIXED);
         List<AclBinding> rules = Arrays.stream(arguments).skip(4).map(AclOperation::fromString).map(operation ->
             new AclBinding(pattern, new AccessControlEntry("User:" + user, "*", operation, AclPermissionType.ALLOW))
         ).toList();

@@ -6,7 +6,7 @@ use crate::base::{Finding, Level};
 use crate::clock::Clock;
 use crate::kafka::{self, Client};
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::time::Duration;
 
@@ -62,11 +62,7 @@ fn group_fault(consumer: &Consumer, topic: &str, partitions: i32, group: &str) -
     let mut list = TopicPartitionList::new();
     list.add_partition_range(topic, 0, partitions.saturating_sub(1));
     let error = consumer.committed_offsets(list, ANSWER_TIMEOUT).err()?;
-    // The library asks again until the time-out if the user is refused, and tells of it in a poll.
-    let is_refused =
-        |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed);
-    if is_refused(&error) || consumer.poll(Duration::ZERO).is_some_and(|polled| polled.is_err_and(|it| is_refused(&it)))
-    {
+    if kafka::is_refused_group(consumer, &error) {
         return Some(of_refused_group(group));
     }
     Some(format!("the brokers do not say what group {group} has read of topic {topic}: {error}"))

@@ -38,6 +38,9 @@ pub(crate) struct Script {
     /// The store cannot be asked for its position.
     pub(crate) is_away: bool,
     pub(crate) stored: Option<Position>,
+    pub(crate) is_exact: bool,
+    /// Everything taken, with the stored cursor at that moment.
+    pub(crate) cursors: Vec<(u64, Option<u64>)>,
 }
 
 /// The sink; a clone is the same, so that a test keeps one.
@@ -66,6 +69,11 @@ impl Recorder {
         self.script().faults.insert(record, (fault, times));
     }
 
+    fn stored_cursor(&self) -> Option<u64> {
+        let cursor = self.journal.cursors().load(self.name).unwrap();
+        cursor.map(|cursor| cursor.position.next.0)
+    }
+
     pub(crate) fn taken(&self) -> Vec<u64> {
         self.script().taken.clone()
     }
@@ -75,6 +83,10 @@ impl Sink for Recorder {
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
         let script = self.script();
         if script.is_away { Err(SinkError::waiting("the server is away")) } else { Ok(script.stored) }
+    }
+
+    fn is_exact(&self) -> bool {
+        self.script().is_exact
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
@@ -94,6 +106,7 @@ impl Sink for Recorder {
             }
             None => {
                 script.taken.push(sequence.0);
+                script.cursors.push((sequence.0, self.stored_cursor()));
                 let samples = delivery.readings().map(|reading| reading.samples().count()).sum();
                 script.samples.push((sequence.0, samples));
             }
@@ -127,9 +140,7 @@ impl Sink for Recorder {
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        let cursor = self.journal.cursors().load(self.name).unwrap();
-        let stored = cursor.map(|cursor| cursor.position.next.0);
-        self.script().rewinds.push((position.next.0, stored));
+        self.script().rewinds.push((position.next.0, self.stored_cursor()));
         self.next = position.next;
         Ok(())
     }

@@ -39,6 +39,24 @@ fn a_rewind_is_stored_before_its_first_record_is_sent_and_survives_a_restart() {
 }
 
 #[test]
+fn an_exact_store_gets_new_records_only_when_the_stored_cursor_has_left_the_replay() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.script().is_exact = true;
+    feed.append_readings("acme", 4);
+    // The cursor is stored more rarely than the replay takes.
+    let pump = pump(&feed, &sink, PumpOptions { cursor_every: Duration::from_millis(500), ..soon() });
+    wait_for(&pump, 5);
+    sink.script().is_full = true;
+    rewind(&pump, 2, None);
+    feed.append_readings("acme", 2);
+    sink.script().is_full = false;
+    wait_for(&pump, 7);
+    let cursors = sink.script().cursors.split_off(4);
+    assert_eq!(cursors, [(2, Some(2)), (3, Some(2)), (4, Some(2)), (5, Some(5)), (6, Some(5))]);
+}
+
+#[test]
 fn a_rewind_of_a_sink_that_is_not_so_far_does_nothing() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
@@ -126,6 +144,25 @@ fn records_lost_by_the_store_are_sent_again_once_the_lower_cursor_is_durable() {
     assert_eq!(sink.taken(), [1, 2, 3, 4, 2, 3, 4]);
     let (rewound_to, stored) = *sink.script().rewinds.last().unwrap();
     assert_eq!((rewound_to, stored), (2, Some(2)), "stored before the sink was made ready");
+}
+
+#[test]
+fn records_lost_by_an_exact_store_are_sent_again_also_after_a_restart_while_it_still_has_the_higher_position() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.script().is_exact = true;
+    feed.append_readings("acme", 4);
+    let first = started(&feed, &sink);
+    wait_for(&first, 5);
+    sink.fail_at(2, Fault::Blocked, u32::MAX);
+    sink.script().lost_from = Some(2);
+    until("the sink is rewound", || sink.script().rewinds.contains(&(2, Some(2))));
+    stop(&feed, &first);
+    sink.script().faults.clear();
+    sink.script().stored = Some(feed.journal.position(Sequence(5)));
+    let second = started(&feed, &sink);
+    wait_for(&second, 5);
+    assert_eq!(sink.taken(), [1, 2, 3, 4, 2, 3, 4]);
 }
 
 #[test]

@@ -44,6 +44,35 @@ fn at_the_lower_of_the_cursor_and_the_stores_own() {
 }
 
 #[test]
+fn at_the_higher_of_both_where_the_store_is_exact() {
+    for (file, store, first) in [(3, 2, 3), (2, 3, 3)] {
+        let feed = Feed::new();
+        let sink = Recorder::new("sink", &feed.journal);
+        feed.append_readings("acme", 4);
+        feed.store_cursor("sink", file);
+        (sink.script().stored, sink.script().is_exact) = (Some(feed.journal.position(Sequence(store))), true);
+        assert_eq!(first_taken(&feed, &sink), first, "file {file}, store {store}");
+    }
+}
+
+#[test]
+fn at_the_cursor_of_a_replay_also_where_the_store_is_exact_until_it_has_left_the_replay() {
+    for (file, store, first) in [(2, 5, 2), (2, 3, 2), (5, 7, 7)] {
+        let feed = Feed::new();
+        let sink = Recorder::new("sink", &feed.journal);
+        feed.append_readings("acme", 8);
+        feed.store_cursor("sink", 5);
+        let rewind = Rewind { reread: Reread { redecode: true, ..Reread::default() }, ..Rewind::to(Sequence(2)) };
+        rewind_stored(&feed.journal, "sink", &rewind, feed.clock.now()).unwrap();
+        let mut cursor = feed.journal.cursors().load("sink").unwrap().unwrap();
+        cursor.position = feed.journal.position(Sequence(file));
+        feed.journal.cursors().store(&cursor).unwrap();
+        (sink.script().stored, sink.script().is_exact) = (Some(feed.journal.position(Sequence(store))), true);
+        assert_eq!(first_taken(&feed, &sink), first, "file {file}, store {store}");
+    }
+}
+
+#[test]
 fn at_the_oldest_record_for_a_store_that_is_new() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
@@ -109,4 +138,20 @@ fn nowhere_for_a_store_that_is_beyond_the_end() {
     let refused = pump.rewind(Rewind::to(Sequence(1)));
     assert!(matches!(&refused, Err(RewindError::NotStarted(reason)) if *reason == why), "{refused:?}");
     assert_eq!(sink.taken(), [0_u64; 0]);
+}
+
+#[test]
+fn a_replay_of_one_source_repeats_no_other_records_that_an_exact_store_has_beyond_the_cursor() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 2);
+    feed.append_readings("other", 4);
+    feed.store_cursor("sink", 4);
+    let source = feed.journal.source_id("acme").unwrap();
+    let rewind = Rewind { source: Some(source), ..Rewind::to(Sequence(1)) };
+    rewind_stored(&feed.journal, "sink", &rewind, feed.clock.now()).unwrap();
+    (sink.script().stored, sink.script().is_exact) = (Some(feed.journal.position(Sequence(7))), true);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 7);
+    assert_eq!(sink.taken(), [1, 2]);
 }

@@ -10,6 +10,9 @@ use std::time::Duration;
 const BATCH_BYTES_MAX: u32 = 1_000_000;
 /// The largest message in bytes. The client refuses a larger one; the topic must accept it.
 pub(super) const MESSAGE_BYTES_MAX: u32 = 1_000_000;
+/// How long a broker may take for a request of a transactional producer. A commit waits for its requests, and the pump
+/// for the commit. The client refuses transactions that may end earlier.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// The topic setting for the largest batch, in bytes after compression.
 pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 /// The topic setting for the clock of the records' timestamps.
@@ -38,6 +41,18 @@ pub struct Config {
     pub schema_id: Option<u32>,
     /// The same for the topic of meters.
     pub meters_schema_id: Option<u32>,
+    /// Whether a crash may repeat records.
+    pub delivery: DeliveryMode,
+    /// The producer's name in the mode `transactional`: of the data directory and the topic.
+    pub(super) transactional_id: String,
+    /// How long a transaction may stay open before the brokers end it.
+    pub transaction_timeout: Duration,
+    /// The age at which a transaction is committed.
+    pub commit_interval: Duration,
+    /// Messages of a transaction at most, besides its last record.
+    pub transaction_messages_max: u32,
+    /// Their bytes at most, besides its last record.
+    pub transaction_bytes_max: u64,
     /// The compression of batches.
     pub compression: Compression,
     /// Unacknowledged messages at most.
@@ -60,7 +75,7 @@ impl Config {
     /// Bytes of the smallest queue: two messages of the largest size.
     pub const QUEUE_BYTES_LEAST: u64 = 2_000_000;
 
-    /// The defaults: meters to `TOPIC-meters`, bare protobuf, plain text, lz4, a queue of 20,000 messages
+    /// The defaults: meters to `TOPIC-meters`, bare protobuf, plain text, at least once, lz4, a queue of 20,000 messages
     /// or 8 MiB, 12 partitions with one replica each, retention of a week.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         let topic = topic.into();
@@ -72,6 +87,12 @@ impl Config {
             format: Format::Protobuf,
             schema_id: None,
             meters_schema_id: None,
+            delivery: DeliveryMode::AtLeastOnce,
+            transactional_id: String::new(),
+            transaction_timeout: Duration::from_mins(1),
+            commit_interval: Duration::from_millis(100),
+            transaction_messages_max: 50_000,
+            transaction_bytes_max: 32 << 20,
             compression: Compression::Lz4,
             queue_messages_max: 20_000,
             queue_bytes_max: 8 << 20,
@@ -125,7 +146,6 @@ impl Config {
         client
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            .set("enable.gapless.guarantee", "true")
             .set("message.timeout.ms", "0")
             .set("compression.type", self.compression.name())
             .set("linger.ms", self.linger.as_millis().to_string())
@@ -133,6 +153,14 @@ impl Config {
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
             .set("queue.buffering.max.messages", self.queue_messages().to_string())
             .set("queue.buffering.max.kbytes", queue_kib.to_string());
+        match self.delivery {
+            DeliveryMode::AtLeastOnce => client.set("enable.gapless.guarantee", "true"),
+            // A failed message fails its transaction, so no later one passes it.
+            DeliveryMode::Transactional => client
+                .set("transactional.id", &self.transactional_id)
+                .set("transaction.timeout.ms", self.transaction_timeout.as_millis().to_string())
+                .set("socket.timeout.ms", REQUEST_TIMEOUT.as_millis().to_string()),
+        };
         client
     }
 
@@ -155,6 +183,29 @@ impl Config {
             .set("fetch.message.max.bytes", "65536")
             .set("fetch.max.bytes", MESSAGE_BYTES_MAX.to_string());
         client
+    }
+}
+
+/// Whether a crash may repeat records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeliveryMode {
+    /// It may.
+    #[default]
+    AtLeastOnce,
+    /// Not for consumers with `isolation.level=read_committed`.
+    Transactional,
+}
+
+impl DeliveryMode {
+    /// Every mode.
+    pub const ALL: [Self; 2] = [Self::AtLeastOnce, Self::Transactional];
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AtLeastOnce => "at-least-once",
+            Self::Transactional => "transactional",
+        }
     }
 }
 

@@ -46,6 +46,13 @@ impl ConfirmedStates {
         self.last = states.into_iter().collect();
     }
 
+    /// Adds the state that was committed with the position, if it says something and is newer than all others.
+    pub(super) fn remember_committed(&mut self, state: Option<ConfirmedState>) {
+        let newest = self.checkpoints.newest().map(|newest| newest.position.next);
+        let newest = newest.max(self.last.last().map(|state| state.next));
+        self.last.extend(state.filter(|state| !state.acked.is_empty() && newest < Some(state.next)));
+    }
+
     /// Whether a checkpoint at `next` is due.
     pub(super) fn is_due(&self, next: Sequence, now: UnixNanos, is_ending: bool) -> bool {
         let is_further = self.checkpoints.newest().is_none_or(|newest| newest.position.next < next);

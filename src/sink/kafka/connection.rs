@@ -7,16 +7,19 @@ use super::context::Context;
 use super::fault;
 use super::in_flight::Target;
 use super::topic::{self, Partition};
+use super::transaction::Transactions;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
 use crate::kafka;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::{BaseProducer, Producer as _};
+use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer a metadata request.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end of a producer waits for the answers to what it has sent.
+const ABANDON_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A producer whose topic existed at its start.
 pub(super) struct Connection {
@@ -31,11 +34,21 @@ pub(super) struct Connection {
     pub(super) acked_partitions: AckedPartitions,
     /// The same for the topic of meters; `None` until that topic was checked.
     pub(super) acked_meter_partitions: Option<AckedPartitions>,
+    /// The transactions; `None` in the mode `at-least-once`.
+    pub(super) transactions: Option<Transactions>,
 }
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").field("topic_bytes_max", &self.topic_bytes_max).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.transactions.as_ref().is_some_and(|transactions| !transactions.is_idle()) {
+            self.abandon();
+        }
     }
 }
 
@@ -53,7 +66,15 @@ impl Connection {
         let acked_partitions = AckedPartitions::none_of(partitions.len(), clock.monotonic());
         let producer = producer(config, topic_bytes_max, clock, next)?;
         let partitions = partitions.len();
-        Ok(Self { producer, topic_bytes_max, partitions, warnings, acked_partitions, acked_meter_partitions: None })
+        Ok(Self {
+            producer,
+            topic_bytes_max,
+            partitions,
+            warnings,
+            acked_partitions,
+            acked_meter_partitions: None,
+            transactions: None,
+        })
     }
 
     /// Looks at the topic again, while the producer runs.
@@ -103,6 +124,18 @@ impl Connection {
         self.acked_partitions.forget_old(now);
         if let Some(acked_partitions) = &mut self.acked_meter_partitions {
             acked_partitions.forget_old(now);
+        }
+    }
+
+    /// Drops what the client still has, and aborts an open transaction, so that it holds no consumer up. If a message
+    /// stays unanswered, the next producer ends the transaction, or the brokers.
+    pub(super) fn abandon(&mut self) {
+        let what = PurgeConfig::default().queue();
+        self.producer.purge(if self.transactions.is_some() { what } else { what.inflight() });
+        let is_answered = self.producer.flush(ABANDON_TIMEOUT).is_ok();
+        self.serve();
+        if let Some(transactions) = self.transactions.as_mut().filter(|_| is_answered) {
+            transactions.abort(&self.producer);
         }
     }
 

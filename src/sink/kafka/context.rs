@@ -29,6 +29,8 @@ pub(super) struct Reports {
     pub(super) connection_error: Option<ConnectionError>,
     /// The highest acknowledged records, also of earlier producers.
     pub(super) acked: AckedOffsets,
+    /// The state at the last commit of a transactional producer; `None` for any other.
+    pub(super) committed: Option<ConfirmedState>,
     /// The confirmed state at the first connection error since the last loss check.
     pub(super) interrupted: Option<ConfirmedState>,
     /// An acknowledgement that shows that a log became shorter.
@@ -73,6 +75,7 @@ impl Context {
             failure: None,
             connection_error: None,
             acked: AckedOffsets::default(),
+            committed: None,
             interrupted: None,
             regression: None,
             events: 0,
@@ -118,6 +121,31 @@ impl ProducerContext for Context {
 impl Reports {
     /// The confirmed state now.
     pub(super) fn confirmed(&self) -> ConfirmedState {
+        self.committed.clone().unwrap_or_else(|| self.acknowledged_state())
+    }
+
+    /// The record below which everything is confirmed.
+    pub(super) fn confirmed_next(&self) -> Sequence {
+        self.committed.as_ref().map_or_else(|| self.in_flight.next_unsafe(), |state| state.next)
+    }
+
+    /// Counts the records since the last commit as confirmed: no transaction is open, so they had
+    /// no messages.
+    pub(super) fn pass_records_without_messages(&mut self) {
+        let next = self.in_flight.next_unsafe();
+        if let Some(state) = &mut self.committed {
+            state.next = next;
+        }
+    }
+
+    /// Begins with the acknowledged records of earlier producers.
+    pub(super) fn start(&mut self, acked: AckedOffsets, is_transactional: bool) {
+        self.acked = acked;
+        self.committed = is_transactional.then(|| self.acknowledged_state());
+    }
+
+    /// The acknowledged state now: of a transactional producer it may still be aborted.
+    pub(super) fn acknowledged_state(&self) -> ConfirmedState {
         ConfirmedState { next: self.in_flight.next_unsafe(), acked: self.acked.clone() }
     }
 

@@ -1,31 +1,30 @@
 //! The sink itself: its implementation of [`Sink`].
 
-use super::config::Config;
+mod failing;
+
+use super::broken;
+use super::config::{Config, DeliveryMode};
 use super::confirmed::ConfirmedStates;
-use super::connection::{self, Connection};
-use super::context::{Failure, Reports};
+use super::connection::Connection;
+use super::context::Reports;
+use super::counts::Counts;
 use super::encode::Encoder;
 use super::fault;
 use super::in_flight::{Target, Ticket};
-use super::{advertised, broken};
+use super::ownership::Ownership;
+use super::transaction::Transactions;
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
-use metrics::{Counter, Gauge};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
+use rdkafka::producer::{BaseRecord, Producer as _};
 use std::time::{Duration, Instant};
 
 /// Interval between polls while messages are in flight.
 const POLL_EVERY: Duration = Duration::from_millis(10);
 /// Interval between polls for errors while none are.
 const IDLE_POLL_EVERY: Duration = Duration::from_secs(1);
-/// How long brokers may be unreachable before the sink reports it. A broker's restart
-/// takes less, and the client bridges it without repeats.
-const UNREACHABLE_MAX: Duration = Duration::from_secs(3);
-/// How long the oldest record may make no progress while brokers answer.
-const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long one draining `settle` waits for acknowledgements.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// Interval between loss checks after an interruption.
@@ -43,6 +42,8 @@ pub struct Kafka {
     clock: Clock,
     encoder: Encoder,
     connection: Option<Connection>,
+    /// The right to commit positions; `None` in the mode `at-least-once`.
+    ownership: Option<Ownership>,
     confirmed: ConfirmedStates,
     /// The last loss check while the producer runs.
     rechecked: Option<Instant>,
@@ -60,17 +61,26 @@ impl Kafka {
     /// under `name`.
     ///
     /// # Errors
-    /// When the checkpoints cannot be read.
+    /// When the checkpoints or the sink's id cannot be read.
     pub fn new(name: &str, config: &Config, clock: Clock, journal: &Journal) -> Result<Self, CursorError> {
+        let mut config = config.clone();
+        let ownership = match config.delivery {
+            DeliveryMode::AtLeastOnce => None,
+            DeliveryMode::Transactional => {
+                config.transactional_id = format!("meterline-{}-{}", journal.sink_id(name)?, config.topic);
+                Some(Ownership::new(journal.clone()))
+            }
+        };
         Ok(Self {
+            ownership,
             confirmed: ConfirmedStates::read(journal.clone(), name)?,
             rechecked: None,
             next_look: None,
             front: (Sequence::FIRST, clock.monotonic()),
-            config: config.clone(),
             meters_config: config.of_meters(),
             clock,
-            encoder: Encoder::of(config),
+            encoder: Encoder::of(&config),
+            config,
             connection: None,
             throttled_until: None,
             counts: Counts::new(name),
@@ -92,10 +102,15 @@ impl Kafka {
         ticket: Ticket,
     ) -> Result<(), SinkError> {
         let Some(connection) = &mut self.connection else { return Err(not_connected()) };
+        if let Some(transactions) = &mut connection.transactions {
+            let begun = transactions.begin(&connection.producer, &self.clock);
+            begun.map_err(|error| fault::of_transaction(fault::code(&error), &self.config))?;
+        }
         let partition = connection.acked_partitions(target).map_or(0, |partitions| partitions.partition(key));
         loop {
+            let topic = self.topic(target);
             let Some(connection) = &self.connection else { return Err(not_connected()) };
-            let record = BaseRecord::with_opaque_to(self.topic(target), ticket)
+            let record = BaseRecord::with_opaque_to(topic, ticket)
                 .key(key)
                 .partition(i32::try_from(partition).unwrap_or_default())
                 .payload(value)
@@ -105,7 +120,7 @@ impl Kafka {
                     let bytes = key.len() + value.len();
                     connection.producer.context().reports().in_flight.sent(ticket, bytes);
                     self.counts.bytes.increment(bytes as u64);
-                    return self.await_first_ack(target, partition);
+                    return self.sent(target, partition, bytes);
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
@@ -115,6 +130,17 @@ impl Kafka {
                     return Err(self.end_producer(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
                 }
             }
+        }
+    }
+
+    /// Counts a message that the client has: in its transaction, or with the partition's first.
+    fn sent(&mut self, target: Target, partition: usize, bytes: usize) -> Result<(), SinkError> {
+        match self.connection.as_mut().and_then(|connection| connection.transactions.as_mut()) {
+            Some(transactions) => {
+                transactions.add(bytes);
+                Ok(())
+            }
+            None => self.await_first_ack(target, partition),
         }
     }
 
@@ -139,69 +165,22 @@ impl Kafka {
         Err(not_connected())
     }
 
-    /// Handles the client's reports.
-    ///
-    /// # Errors
-    /// When delivery cannot continue.
-    fn check_reports(&mut self) -> Result<(), SinkError> {
-        let Some(connection) = &self.connection else { return Err(not_connected()) };
+    /// Commits the open transaction if that is due and all its messages are acknowledged.
+    fn commit_if_due(&mut self, is_last: bool) -> Result<(), SinkError> {
+        let transactions = self.connection.as_ref().and_then(|connection| connection.transactions.as_ref());
         let now = self.clock.monotonic();
-        let context = connection.producer.context();
-        let mut reports = context.reports();
-        self.counts.count(&mut reports);
-        let connection_error = reports.connection_error.as_ref();
-        let is_fatal =
-            connection_error.is_some_and(|connection_error| connection_error.code == RDKafkaErrorCode::Fatal);
-        let is_unreachable =
-            connection_error.is_some_and(|connection_error| now - connection_error.since > UNREACHABLE_MAX);
-        let has_failed = reports.failure.is_some();
-        let regression = reports.regression;
-        let front = reports.in_flight.next_unsafe();
-        if front != self.front.0 || reports.in_flight.records() == 0 {
-            self.front = (front, now);
-        }
-        drop(reports);
-        if let Some(regression) = regression {
-            self.end_producer(RDKafkaErrorCode::PurgeQueue);
-            return Err(fault::of_offset_regression(&self.config, regression));
-        }
-        if has_failed || is_fatal {
-            return Err(self.end_producer(RDKafkaErrorCode::Fatal));
-        }
-        if is_unreachable {
-            connection::writable_partitions(&connection.producer, &self.config)?;
-            context.reports().connection_error = None;
-        }
-        if now - self.front.1 <= STALL_MAX {
+        if !transactions.is_some_and(|it| it.is_due(&self.config, self.records_max(), is_last, now)) {
             return Ok(());
         }
-        let unreachable = advertised::unreachable_broker(&self.config);
-        Err(unreachable.map_or_else(
-            || fault::of_stall(&self.config, STALL_MAX),
-            |broker| fault::of_advertised(&self.config, &broker),
-        ))
-    }
-
-    /// Ends the producer after a permanent failure and returns the cause. The cause may be
-    /// reported after its consequences, so all reports are handled first.
-    fn end_producer(&mut self, code: RDKafkaErrorCode) -> SinkError {
-        let Some(connection) = &self.connection else { return not_connected() };
-        let producer = &connection.producer;
-        producer.purge(PurgeConfig::default().queue().inflight());
-        producer.flush(FLUSH_TIMEOUT).ok();
-        connection.serve();
-        let mut reports = producer.context().reports();
-        self.counts.count(&mut reports);
-        self.throttled_until = self.throttled_until.max(Some(reports.in_flight.next()));
-        let fatal =
-            || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None, is_meters_topic: false });
-        let failure = match reports.failure {
-            Some(failure) if !failure.is_consequence() => failure,
-            other => fatal().or(other).unwrap_or(Failure { code, lowest: None, is_meters_topic: false }),
-        };
-        match self.meters_config.as_ref().filter(|_| failure.is_meters_topic) {
-            Some(of_meters) => fault::of_delivery(&failure, of_meters, None),
-            None => fault::of_delivery(&failure, &self.config, connection.topic_bytes_max),
+        if let Some(connection) = &self.connection {
+            // A timeout is no error: the transaction stays due.
+            connection.producer.flush(FLUSH_TIMEOUT).ok();
+            connection.serve();
+        }
+        self.check_reports()?;
+        match (&mut self.ownership, &mut self.connection) {
+            (Some(ownership), Some(connection)) => ownership.commit(connection, &self.config, &self.clock),
+            _ => Ok(()),
         }
     }
 
@@ -212,8 +191,7 @@ impl Kafka {
         let now = self.clock.now();
         let reports = connection.producer.context().reports();
         let is_ending = is_ending && reports.in_flight.records() == 0;
-        if reports.connection_error.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending)
-        {
+        if reports.connection_error.is_some() || !self.confirmed.is_due(reports.confirmed_next(), now, is_ending) {
             return Ok(());
         }
         let (state, interrupted) = (reports.confirmed(), reports.interrupted.clone());
@@ -250,21 +228,35 @@ impl Kafka {
     }
 
     /// Notes that the client has all messages of the last record.
-    fn close(&self) {
-        if let Some(connection) = &self.connection {
+    fn close(&mut self) {
+        if let Some(connection) = &mut self.connection {
             connection.producer.context().reports().in_flight.close();
+            if let Some(transactions) = &mut connection.transactions {
+                transactions.close_record();
+            }
         }
     }
 
     fn progress(&mut self) -> Result<Progress, SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
-        let reports = connection.producer.context().reports();
-        let next_unsafe = reports.in_flight.next_unsafe();
+        let mut reports = connection.producer.context().reports();
+        let transactions = connection.transactions.as_ref();
+        if transactions.is_some_and(Transactions::is_idle) {
+            reports.pass_records_without_messages();
+        }
+        let next_unsafe = reports.confirmed_next();
         if self.throttled_until.is_some_and(|until| next_unsafe > until) {
             self.throttled_until = None;
         }
         let every = if reports.in_flight.records() == 0 { IDLE_POLL_EVERY } else { POLL_EVERY };
-        Ok(Progress::new(next_unsafe, Some(self.clock.monotonic() + every)))
+        let next_poll = self.clock.monotonic() + every;
+        let commit_at = transactions.and_then(|transactions| transactions.commit_at(&self.config));
+        Ok(Progress::new(next_unsafe, Some(commit_at.map_or(next_poll, |at| at.min(next_poll)))))
+    }
+
+    /// Records in flight or in a transaction at most.
+    fn records_max(&self) -> usize {
+        if self.throttled_until.is_some() { THROTTLED_RECORDS_MAX } else { usize::MAX }
     }
 
     /// Whether the pump should read no further. A quarter of the client's queue is reserved
@@ -272,10 +264,7 @@ impl Kafka {
     fn has_no_room(&self, reports: &Reports) -> bool {
         let in_flight = &reports.in_flight;
         let (messages_max, bytes_max) = (self.config.queue_messages(), self.config.queue_bytes());
-        let records_max = match self.throttled_until {
-            Some(_) => THROTTLED_RECORDS_MAX,
-            None => usize::try_from(messages_max).unwrap_or(usize::MAX),
-        };
+        let records_max = self.records_max().min(usize::try_from(messages_max).unwrap_or(usize::MAX));
         in_flight.records() >= records_max
             || in_flight.messages() >= messages_max - messages_max / 4
             || in_flight.bytes() >= bytes_max - bytes_max / 4
@@ -284,7 +273,16 @@ impl Kafka {
 
 impl Sink for Kafka {
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
+        if let Some(ownership) = &mut self.ownership
+            && let Some(position) = ownership.stored_position(&self.config, &self.clock)?
+        {
+            return Ok(Some(position));
+        }
         Ok(self.confirmed.position(&self.config.topic))
+    }
+
+    fn is_exact(&self) -> bool {
+        self.ownership.as_ref().is_some_and(Ownership::has_position)
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
@@ -331,7 +329,10 @@ impl Sink for Kafka {
     }
 
     fn is_full(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| self.has_no_room(&connection.producer.context().reports()))
+        let Some(connection) = &self.connection else { return false };
+        let transactions = connection.transactions.as_ref();
+        transactions.is_some_and(|transactions| transactions.is_full(&self.config, self.records_max()))
+            || self.has_no_room(&connection.producer.context().reports())
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
@@ -345,6 +346,7 @@ impl Sink for Kafka {
         connection.serve();
         self.check_reports()?;
         self.look_if_due()?;
+        self.commit_if_due(drain)?;
         self.checkpoint_if_due(drain)?;
         self.progress()
     }
@@ -357,9 +359,19 @@ impl Sink for Kafka {
             self.confirmed.remember(before.into_iter().chain([reports.confirmed()]));
         }
         self.counts.in_flight.set(0.0);
-        let connection = Connection::open(&self.config, &self.clock, position.next)?;
-        connection.producer.context().reports().acked =
-            self.confirmed.recover(position.next, connection.partitions, &self.config, &self.clock)?;
+        let mut connection = match &mut self.ownership {
+            None => Connection::open(&self.config, &self.clock, position.next)?,
+            Some(ownership) => {
+                let (connection, committed) = ownership.connect(&self.config, &self.clock, position)?;
+                self.confirmed.remember_committed(committed);
+                connection
+            }
+        };
+        let acked = self.confirmed.recover(position.next, connection.partitions, &self.config, &self.clock)?;
+        connection.producer.context().reports().start(acked, connection.transactions.is_some());
+        if let Some(ownership) = &mut self.ownership {
+            ownership.commit(&mut connection, &self.config, &self.clock)?;
+        }
         self.next_look = Some(self.clock.monotonic() + self.config.look_every);
         self.connection = Some(connection);
         if position.next < self.front.0 {
@@ -373,28 +385,4 @@ impl Sink for Kafka {
 
 fn not_connected() -> SinkError {
     SinkError::waiting("the Kafka sink has no connection yet")
-}
-
-/// The sink's metrics.
-#[derive(Debug)]
-struct Counts {
-    rows: Counter,
-    bytes: Counter,
-    in_flight: Gauge,
-}
-
-impl Counts {
-    fn new(sink: &str) -> Self {
-        let labels = [("sink", sink.to_owned())];
-        Self {
-            rows: crate::metrics::counter("meterline_sink_rows_total", &labels),
-            bytes: crate::metrics::counter("meterline_sink_bytes_total", &labels),
-            in_flight: crate::metrics::gauge("meterline_sink_in_flight_rows", &labels),
-        }
-    }
-
-    fn count(&self, reports: &mut Reports) {
-        self.rows.increment(std::mem::take(&mut reports.acknowledged));
-        self.in_flight.set(f64::from(reports.in_flight.messages()));
-    }
 }

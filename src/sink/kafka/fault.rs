@@ -6,11 +6,15 @@
 
 use super::acked_offsets::OffsetRegression;
 use super::advertised::UnreachableBroker;
-use super::config::{Config, MESSAGE_BYTES_MAX};
+use super::config::{Config, DeliveryMode, MESSAGE_BYTES_MAX};
 use super::context::Failure;
 use crate::deliver::SinkError;
-use rdkafka::error::RDKafkaErrorCode;
+use crate::journal::{JournalId, Sequence};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
+
+/// The file with the id of a transactional producer, in the data directory.
+const FILE: &str = "journal/id-kafka";
 
 /// A permanent failure of a message.
 pub(super) fn of_delivery(failure: &Failure, config: &Config, topic_bytes_max: Option<u32>) -> SinkError {
@@ -27,6 +31,7 @@ pub(super) fn of_delivery(failure: &Failure, config: &Config, topic_bytes_max: O
         PurgeQueue | PurgeInflight => {
             SinkError::waiting(format!("the Kafka client dropped messages to topic {topic}{from}; they are sent again"))
         }
+        code if config.delivery == DeliveryMode::Transactional => of_transaction(code, config),
         code => of_topic(code, config).unwrap_or_else(|| {
             SinkError::waiting(format!("topic {topic} refused a message{from}: {code}; it is sent again"))
         }),
@@ -161,6 +166,116 @@ pub(super) fn of_offset_regression(config: &Config, regression: OffsetRegression
          or its log restored; comparing the topic with the checkpoints",
         config.topic
     ))
+}
+
+/// The library's code of an error.
+pub(super) fn code(error: &KafkaError) -> RDKafkaErrorCode {
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
+}
+
+/// A request of the transactional producer failed.
+pub(super) fn of_transaction(code: RDKafkaErrorCode, config: &Config) -> SinkError {
+    use RDKafkaErrorCode::{
+        Fenced, GroupAuthorizationFailed, InvalidProducerEpoch, InvalidTransactionTimeout, OperationTimedOut,
+        ProducerFenced, TransactionalIdAuthorizationFailed,
+    };
+    let (topic, brokers) = (&config.topic, &config.client.brokers);
+    let id = &config.transactional_id;
+    match code {
+        TransactionalIdAuthorizationFailed => SinkError::blocked(format!(
+            "this user may not use the transactional.id {id} on {brokers}; grant Write and Describe on it"
+        )),
+        GroupAuthorizationFailed => SinkError::blocked(format!(
+            "this user may not keep the sink's position in the consumer group {id} on {brokers}; grant Read on it"
+        )),
+        InvalidTransactionTimeout => SinkError::blocked(format!(
+            "the brokers {brokers} end transactions earlier than `transaction_timeout` of the Kafka sink ({} s); lower \
+             it, or raise the brokers' transaction.max.timeout.ms",
+            config.transaction_timeout.as_secs()
+        )),
+        Fenced | ProducerFenced | InvalidProducerEpoch => SinkError::waiting(format!(
+            "the brokers {brokers} have ended this producer, {id}: another one with this transactional.id has started, \
+             or a transaction took longer than `transaction_timeout`; looking which"
+        )),
+        OperationTimedOut => SinkError::waiting(format!(
+            "the brokers {brokers} do not answer a request about the transactions of {id}; check that the coordinator's \
+             broker runs, and that __transaction_state has enough replicas in sync. If they run and this lasts longer than \
+             `transaction_timeout`, they have lost the end of a transaction: stop the service, delete the file {FILE} in its \
+             data directory and start it; some seconds of records may be repeated then"
+        )),
+        code => of_topic(code, config).unwrap_or_else(|| {
+            SinkError::waiting(format!(
+                "the transactions of {id} with topic {topic} fail on {brokers} ({code}); what was not committed is sent again"
+            ))
+        }),
+    }
+}
+
+/// A commit failed. All messages are acknowledged, so a missing right to the topic is that to store a position.
+pub(super) fn of_commit(code: RDKafkaErrorCode, config: &Config) -> SinkError {
+    if code != RDKafkaErrorCode::TopicAuthorizationFailed {
+        return of_transaction(code, config);
+    }
+    SinkError::blocked(format!(
+        "this user may not store the sink's position with topic {} on {}; grant Read on the topic",
+        config.topic, config.client.brokers
+    ))
+}
+
+/// A transaction was committed although the answer did not come.
+pub(super) fn of_late_commit(config: &Config) -> SinkError {
+    SinkError::replaced(format!(
+        "a transaction of {} whose end was not known was committed; continuing after it",
+        config.transactional_id
+    ))
+}
+
+/// Another producer with the same name has taken over.
+pub(super) fn of_another_producer(config: &Config) -> SinkError {
+    let id = &config.transactional_id;
+    SinkError::blocked(format!(
+        "another process writes to topic {} on {} as the producer {id}, and has ended this one: it runs on a copy of this \
+         data directory. Nothing was lost; what is not delivered stays in this journal. Stop one of the two services. If \
+         that is the other one and it has delivered nothing, restart this one. If both are to continue, stop this one, \
+         delete the file {FILE} in its data directory and start it: it then writes as a producer of its own",
+        config.topic, config.client.brokers
+    ))
+}
+
+/// The position in the brokers is of a journal that this data directory does not continue.
+pub(super) fn of_another_directory(config: &Config, journal: JournalId) -> SinkError {
+    SinkError::blocked(format!(
+        "the position that {} holds for the producer {} belongs to journal {journal}, which this data directory does not \
+         continue: a copy of this directory has delivered since. Go on with the copy; or stop this service, delete the file \
+         {FILE} in its data directory and start it: it then starts at its own cursor, and repeats what the copy has \
+         delivered of the same records",
+        config.client.brokers, config.transactional_id
+    ))
+}
+
+/// The position in the brokers is above the end of this journal.
+pub(super) fn of_older_directory(config: &Config, found: Sequence, end: Sequence) -> SinkError {
+    SinkError::blocked(format!(
+        "the brokers {} have all records of this journal below {found} from the producer {}, and the journal ends before \
+         record {end}: the data directory was put back from an older copy or snapshot. Stop the service and run \
+         `meterline journal restore`; then delete the file {FILE} in the data directory and start it",
+        config.client.brokers, config.transactional_id
+    ))
+}
+
+/// The group's offset is not one of this sink.
+pub(super) fn of_foreign_offset(config: &Config) -> SinkError {
+    SinkError::blocked(format!(
+        "the offset of topic {} in the consumer group {} on {} was not committed by meterline: another program uses the \
+         group, or a tool has reset it. Stop the service, delete the file {FILE} in its data directory and start it: the \
+         sink then starts at its own cursor",
+        config.topic, config.transactional_id, config.client.brokers
+    ))
+}
+
+/// The library does not describe the group.
+pub(super) fn of_missing_group(config: &Config) -> SinkError {
+    SinkError::waiting(format!("the consumer group {} is not known yet", config.transactional_id))
 }
 
 /// A partition is not writable now.

@@ -79,6 +79,37 @@ fn a_copied_directory_goes_on_elsewhere_under_another_id_and_both_lose_nothing()
 }
 
 #[test]
+fn a_copy_takes_the_transactions_over_and_the_original_is_blocked_and_says_so() {
+    let topic = "e2e-copied-transactional";
+    let setup = || Setup { kafka_lines: "delivery = \"transactional\"", ..setup(topic) };
+    let mut original = setup().start();
+    let mut delivered = post(&original, 41);
+    assert!(original.stop().success());
+    let mut copied = setup().start();
+    assert!(copied.stop().success());
+    fs::remove_dir_all(copied.data_directory()).unwrap();
+    copy(&original.data_directory(), &copied.data_directory(), "");
+    original.start_again();
+    delivered.extend(post(&original, 42));
+
+    copied.start_again();
+    delivered.extend(post(&copied, 43));
+    original.post_all(&fleet(44).script(&Script::mixed(10, now_ns())));
+    original.wait_for_state("kafka", "blocked");
+    let why = original.sink("kafka")["why"].to_string();
+    assert!(why.contains("a copy of this data directory"), "{why}");
+    // Started again, it does not disturb the copy: the position belongs to the copy's journal.
+    assert!(original.stop().success());
+    original.start_again();
+    original.wait_for_state("kafka", "blocked");
+    let why = original.sink("kafka")["why"].to_string();
+    assert!(why.contains("does not continue"), "{why}");
+    delivered.extend(post(&copied, 45));
+    assert_all_in(topic, &delivered);
+    assert_eq!(Stream::read(&kafka::shared(), topic).repeats(), 0);
+}
+
+#[test]
 fn a_directory_put_back_in_place_and_restored_writes_on_under_a_new_id() {
     let topic = "e2e-put-back";
     let mut service = setup(topic).start();

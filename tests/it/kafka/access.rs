@@ -6,7 +6,7 @@ use crate::support::{kafka, ports, wait};
 use meterline::journal::Sequence;
 use meterline::kafka::{Sasl, SaslMechanism, Tls};
 use meterline::secret::Secret;
-use meterline::sink::kafka::{Config, migrate};
+use meterline::sink::kafka::{Config, DeliveryMode, migrate};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -103,6 +103,26 @@ fn a_wrong_password_and_missing_rights_block_the_sink_until_they_are_right_and_l
     // A topic without the right to read cannot be checked, which is not a loss.
     assert_eq!(driver.losses, []);
     assert_complete_and_in_order(&consumed(&guarded.broker.brokers(), "access"), more.last());
+}
+
+#[test]
+fn a_user_without_a_right_that_transactions_need_gets_its_name() {
+    let guarded = BrokerWithUsers::start();
+    let mut config = guarded.topic("access-tx", PASSWORD);
+    config.delivery = DeliveryMode::Transactional;
+    guarded.grant("access-tx", &["Write", "Describe"]);
+    let records = Records::in_turn(300, 7);
+    let mut driver = Driver::new(&config);
+    for (why, resource, operations) in [
+        ("grant Read on it", "group:meterline-", &["Read"][..]),
+        ("grant Write and Describe on it", "transactional_id:meterline-", &["Write", "Describe"]),
+        ("grant Read on the topic", "access-tx", &["Read"]),
+    ] {
+        driver.run(&records, why, |driver| matches!(&driver.state, State::Blocked(found) if found.contains(why)));
+        guarded.grant(resource, operations);
+    }
+    driver.run_to_end(&records);
+    assert_complete_and_in_order(&consumed(&guarded.broker.brokers(), "access-tx"), records.last());
 }
 
 #[test]

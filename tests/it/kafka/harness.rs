@@ -4,7 +4,9 @@
 use crate::support::wait;
 use meterline::clock::Clock;
 use meterline::deliver::{Delivery, Sink, SinkError, SinkErrorKind};
-use meterline::journal::{Journal, JournalId, Options, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use meterline::journal::{
+    Journal, JournalId, Options, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict,
+};
 use meterline::proto::v1;
 use meterline::reading::{Limits, UnixNanos};
 use meterline::sink::kafka::{Config, Kafka};
@@ -13,6 +15,8 @@ use meterline_load::{Body, Reading};
 use prost::Message as _;
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -21,6 +25,9 @@ pub(crate) const JOURNAL: JournalId = JournalId(Uuid::from_u128(0x1111_2222_3333
 pub(crate) const SOURCE: &str = "building-a";
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
+const ID_FILE: &str = "id-kafka";
+/// Records that are journaled with one wait.
+const GROUP_RECORDS: usize = 100;
 const AFTER_AN_ERROR: Duration = Duration::from_millis(200);
 const WHILE_IDLE: Duration = Duration::from_millis(2);
 
@@ -118,42 +125,95 @@ pub(crate) struct Driver {
     /// The clock of its sinks.
     pub(crate) clock: Clock,
     journal: Journal,
-    _directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 impl Driver {
     pub(crate) fn new(config: &Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
-        let clock = Clock::system();
+        Self::on(config, journal, Arc::new(directory), Clock::system(), Sequence::FIRST)
+    }
+
+    /// A sink whose data directory has the id of another one's.
+    pub(crate) fn with_the_id_of(other: &Self, config: &Config) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
+        std::fs::copy(other.directory.path().join(ID_FILE), directory.path().join(ID_FILE)).unwrap();
+        Self::on(config, journal, Arc::new(directory), Clock::system(), Sequence::FIRST)
+    }
+
+    /// The content of the data directory.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let files = files(self.directory.path()).map(|file| (file.clone(), std::fs::read(&file).unwrap()));
+        Snapshot(files.collect())
+    }
+
+    /// Kills the sink, puts the data directory back in place, and starts a sink on it.
+    pub(crate) fn put_back(self, snapshot: &Snapshot, config: &Config) -> Self {
+        let Self { sink, clock, journal, directory, .. } = self;
+        drop(sink);
+        journal.close();
+        drop(journal);
+        for file in files(directory.path()).filter(|file| !snapshot.0.contains_key(file)) {
+            std::fs::remove_file(file).unwrap();
+        }
+        for (file, bytes) in &snapshot.0 {
+            std::fs::write(file, bytes).unwrap();
+        }
+        let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
+        Self::on(config, journal, directory, clock, Sequence::FIRST)
+    }
+
+    /// The sink's id in its data directory.
+    pub(crate) fn sink_id(&self) -> Uuid {
+        self.journal.sink_id("kafka").unwrap()
+    }
+
+    /// Kills and restarts the sink: a new one, at the lower of the cursor and the store's
+    /// position, or at the store's where that is exact.
+    pub(crate) fn restart(self, config: &Config) -> Self {
+        let Self { sink, losses, errors, troubles, clock, safe, journal, directory, .. } = self;
+        drop(sink);
+        Self { losses, errors, troubles, ..Self::on(config, journal, directory, clock, safe) }
+    }
+
+    /// A second sink on the same journal, while this one continues.
+    pub(crate) fn twin(&self, config: &Config) -> Self {
+        let directory = Arc::clone(&self.directory);
+        Self::on(config, self.journal.clone(), directory, self.clock.clone(), self.safe)
+    }
+
+    fn on(config: &Config, journal: Journal, directory: Arc<TempDir>, clock: Clock, cursor: Sequence) -> Self {
         let sink = Kafka::new("kafka", config, clock.clone(), &journal).unwrap();
-        let (safe, at) = (Sequence::FIRST, Sequence::FIRST);
-        Self {
+        let mut driver = Self {
             sink,
             state: State::Running,
-            safe,
-            at,
+            safe: cursor,
+            at: cursor,
             is_ready: false,
             losses: Vec::new(),
             errors: 0,
             troubles: Vec::new(),
             clock,
             journal,
-            _directory: directory,
-        }
+            directory,
+        };
+        driver.find_start().ok();
+        driver
     }
 
-    /// Kills and restarts the sink: a new one, at the lower of the cursor and the store's
-    /// position.
-    pub(crate) fn restart(self, config: &Config) -> Self {
-        let mut sink = Kafka::new("kafka", config, self.clock.clone(), &self.journal).unwrap();
-        let stored = sink.stored_position().unwrap().map_or(self.safe, |position| position.next);
-        let safe = self.safe.min(stored);
-        Self { sink, safe, at: safe, is_ready: false, state: State::Running, ..self }
+    fn find_start(&mut self) -> Result<(), SinkError> {
+        if let Some(Position { next, .. }) = self.sink.stored_position()? {
+            self.safe = if self.sink.is_exact() { self.safe.max(next) } else { self.safe.min(next) };
+        }
+        self.at = self.safe;
+        Ok(())
     }
 
     /// Continues until `is_enough`; panics if that takes longer than [`LIMIT`].
     pub(crate) fn run(&mut self, records: &Records, what: &str, mut is_enough: impl FnMut(&Self) -> bool) {
+        self.fill_journal(records);
         wait::until(what, LIMIT, || {
             for _ in 0..20 {
                 self.step(records);
@@ -180,6 +240,20 @@ impl Driver {
         self.at
     }
 
+    /// Journals the records, as ingest would have.
+    fn fill_journal(&self, records: &Records) {
+        self.journal.source_id(SOURCE).unwrap();
+        while self.journal.next() <= records.last() {
+            let sequences = (self.journal.next().0..=records.last().0).take(GROUP_RECORDS).map(Sequence);
+            let group = sequences.map(|sequence| records.get(sequence).unwrap());
+            let appends: Vec<_> =
+                group.map(|record| self.journal.append(record.header, record.payload).unwrap()).collect();
+            for append in appends {
+                append.wait().unwrap();
+            }
+        }
+    }
+
     fn step(&mut self, records: &Records) {
         match self.try_step(records) {
             Ok(()) => self.state = State::Running,
@@ -193,6 +267,9 @@ impl Driver {
                     assert!(back_to < self.safe, "{back_to} is no way back from {}", self.safe);
                     self.safe = back_to;
                     self.losses.push(back_to);
+                }
+                if error.kind == SinkErrorKind::Replaced {
+                    self.find_start().ok();
                 }
                 self.state = match error.kind {
                     SinkErrorKind::Waiting | SinkErrorKind::Lost { .. } | SinkErrorKind::Replaced => {
@@ -228,6 +305,15 @@ impl Driver {
         std::thread::sleep(WHILE_IDLE);
         Ok(())
     }
+}
+
+/// The files of a data directory at one time.
+#[derive(Debug)]
+pub(crate) struct Snapshot(HashMap<PathBuf, Vec<u8>>);
+
+fn files(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_file())
 }
 
 /// The value of a record of another node.

@@ -36,17 +36,38 @@ pub(crate) fn shared() -> String {
     from_environment("METERLINE_TEST_KAFKA")
 }
 
-/// Every message of a topic up to its end as of now: partition by partition, each
-/// in the order of its offsets.
+/// Which messages of transactions a consumer gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// Those that are committed.
+    Committed,
+    /// All, also of aborted and open transactions.
+    Uncommitted,
+}
+
+/// Every message of a topic up to its end as of now, without aborted transactions: partition
+/// by partition, each in the order of its offsets. The brokers finish a commit after they have
+/// answered it, so this waits until all transactions have ended.
 pub(crate) fn consume(brokers: &str, topic: &str) -> Vec<Message> {
-    let consumer: BaseConsumer =
-        config(brokers).set("group.id", "tests").set("enable.auto.commit", "false").create().unwrap();
+    let committed = consumer(brokers, Isolation::Committed);
+    let all = consumer(brokers, Isolation::Uncommitted);
+    for partition in 0..partition_count(&all, topic) {
+        let (_, end) = watermarks(&all, topic, partition);
+        let what = format!("the transactions below offset {end} of {topic}[{partition}] have ended");
+        wait::until(&what, CONSUME_LIMIT, || watermarks(&committed, topic, partition).1 >= end);
+    }
+    consume_with(brokers, topic, Isolation::Committed)
+}
+
+/// The messages that a consumer with this isolation gets now.
+pub(crate) fn consume_with(brokers: &str, topic: &str, isolation: Isolation) -> Vec<Message> {
+    let consumer = consumer(brokers, isolation);
     let partitions = partition_count(&consumer, topic);
     let mut messages = Vec::new();
     for partition in 0..partitions {
         let (low, high) = watermarks(&consumer, topic, partition);
         if low < high {
-            read_partition(&consumer, topic, partition, high, &mut messages);
+            read_partition(&consumer, topic, partition, &mut messages);
         }
     }
     messages
@@ -61,6 +82,20 @@ fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64
             fetched => Some(fetched.unwrap()),
         }
     })
+}
+
+fn consumer(brokers: &str, isolation: Isolation) -> BaseConsumer {
+    let isolation = match isolation {
+        Isolation::Committed => "read_committed",
+        Isolation::Uncommitted => "read_uncommitted",
+    };
+    config(brokers)
+        .set("group.id", "tests")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", isolation)
+        .create()
+        .unwrap()
 }
 
 /// Number of messages in a topic.
@@ -156,6 +191,14 @@ pub(crate) fn fill(brokers: &str, topic: &str, count: usize, value: &[u8]) {
     producer.flush(REQUEST_LIMIT).unwrap();
 }
 
+/// Commits an offset of partition 0 for a group without members, as Kafka's tools do.
+pub(crate) fn commit_offset(brokers: &str, group: &str, topic: &str, offset: i64) {
+    let consumer: BaseConsumer = config(brokers).set("group.id", group).create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+    consumer.commit(&offsets, rdkafka::consumer::CommitMode::Sync).unwrap();
+}
+
 /// Replaces the settings of a topic.
 pub(crate) fn set_topic_settings(brokers: &str, topic: &str, settings: &[(&str, &str)]) {
     let entries: HashMap<&str, &str> = settings.iter().copied().collect();
@@ -192,14 +235,19 @@ fn partition_count(consumer: &BaseConsumer, topic: &str) -> i32 {
     i32::try_from(metadata.topics()[0].partitions().len()).unwrap()
 }
 
-fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, end: i64, messages: &mut Vec<Message>) {
+/// Reads up to the end: the last offsets may be markers of transactions, not messages.
+fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, messages: &mut Vec<Message>) {
     let mut assignment = TopicPartitionList::new();
     assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
     consumer.assign(&assignment).unwrap();
-    let what = format!("messages of {topic}[{partition}] up to offset {end}");
+    let what = format!("messages of {topic}[{partition}] up to its end");
     wait::until(&what, CONSUME_LIMIT, || {
         while let Some(next) = consumer.poll(Duration::from_millis(100)) {
-            let message = next.unwrap();
+            let message = match next {
+                Err(KafkaError::PartitionEOF(ended)) if ended == partition => return true,
+                Err(KafkaError::PartitionEOF(_)) => continue,
+                next => next.unwrap(),
+            };
             messages.push(Message {
                 partition,
                 offset: message.offset(),
@@ -207,9 +255,6 @@ fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, end: i64
                 value: message.payload().unwrap_or_default().to_vec(),
                 timestamp_ms: message.timestamp().to_millis(),
             });
-            if message.offset() + 1 >= end {
-                return true;
-            }
         }
         false
     });

@@ -21,9 +21,14 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Reads a topic to its end as of now.
+    /// Reads a topic to its end as of now, without aborted transactions.
     pub(crate) fn read(brokers: &str, topic: &str) -> Self {
-        let records: Vec<(Message, Reading)> = consume(brokers, topic)
+        Self::of(consume(brokers, topic))
+    }
+
+    /// The readings of these messages.
+    pub(crate) fn of(messages: Vec<Message>) -> Self {
+        let records: Vec<(Message, Reading)> = messages
             .into_iter()
             .map(|message| (message.clone(), Reading::decode(message.value.as_slice()).unwrap()))
             .collect();
@@ -38,6 +43,11 @@ impl Stream {
             }
         }
         Self { records, first }
+    }
+
+    /// Number of records whose identity came before.
+    pub(crate) fn repeats(&self) -> usize {
+        self.records.len() - self.first.len()
     }
 
     /// Fails unless every record's key is its meter's UUID as text, and a meter is in

@@ -7,23 +7,22 @@ use crate::kafka_record::Reading;
 use crate::servers::Stores;
 use prost::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+const TRIES_MAX: u32 = 600;
 
 /// The records of Kafka's topic against the answers.
 ///
 /// # Errors
 /// If Kafka does not answer as it should.
 pub fn kafka(stores: &Stores, topic: &str, lanes: &[Lane]) -> Result<Found, String> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &stores.kafka)
-        .set("group.id", "meterline-check")
-        .set("enable.auto.commit", "false")
-        .create()
-        .map_err(|error| error.to_string())?;
+    let consumer = consumer(stores, "read_committed")?;
+    wait_for_transactions(&consumer, &self::consumer(stores, "read_uncommitted")?, topic)?;
     let lanes = Answered::of(lanes);
     let mut records = Records::of(&lanes);
     each_record(&consumer, topic, &mut |payload| records.add(payload))?;
@@ -125,16 +124,52 @@ pub(super) fn place_of(lanes: &[Answered<'_>], reading: &Reading) -> Place {
     }
 }
 
-/// Calls with the value of every record that the topic has now.
-fn each_record(consumer: &BaseConsumer, topic: &str, with: &mut dyn FnMut(&[u8])) -> Result<(), String> {
+fn consumer(stores: &Stores, isolation: &str) -> Result<BaseConsumer, String> {
+    ClientConfig::new()
+        .set("bootstrap.servers", &stores.kafka)
+        .set("group.id", "meterline-check")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", isolation)
+        .create()
+        .map_err(|error| error.to_string())
+}
+
+/// Waits until no transaction is open. The brokers finish a commit after they have answered it.
+fn wait_for_transactions(committed: &BaseConsumer, all: &BaseConsumer, topic: &str) -> Result<(), String> {
+    let end = |consumer: &BaseConsumer, partition| -> Result<i64, String> {
+        let (_, end) = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).map_err(|error| error.to_string())?;
+        Ok(end)
+    };
+    for partition in 0..partition_count(all, topic)? {
+        let until = end(all, partition)?;
+        let mut tries = 0;
+        while end(committed, partition)? < until {
+            tries += 1;
+            if tries > TRIES_MAX {
+                return Err(format!("partition {partition} of {topic} has an open transaction"));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+    Ok(())
+}
+
+fn partition_count(consumer: &BaseConsumer, topic: &str) -> Result<i32, String> {
     let metadata = consumer.fetch_metadata(Some(topic), REQUEST_LIMIT).map_err(|error| error.to_string())?;
     let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    i32::try_from(partitions).map_err(|error| error.to_string())
+}
+
+/// Calls with the value of every committed record that the topic has now. The last offsets of a
+/// partition may be markers of transactions, so its end is awaited, not a number of records.
+fn each_record(consumer: &BaseConsumer, topic: &str, with: &mut dyn FnMut(&[u8])) -> Result<(), String> {
     let mut left = 0;
     let mut assignment = TopicPartitionList::new();
-    for partition in (0..).take(partitions) {
+    for partition in 0..partition_count(consumer, topic)? {
         let ends = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).map_err(|error| error.to_string())?;
-        left += ends.1 - ends.0;
         if ends.0 < ends.1 {
+            left += 1;
             assignment
                 .add_partition_offset(topic, partition, Offset::Offset(ends.0))
                 .map_err(|error| error.to_string())?;
@@ -142,9 +177,10 @@ fn each_record(consumer: &BaseConsumer, topic: &str, with: &mut dyn FnMut(&[u8])
     }
     consumer.assign(&assignment).map_err(|error| error.to_string())?;
     while left > 0 {
-        let record = consumer.poll(REQUEST_LIMIT).ok_or("Kafka gave no record within 30 seconds")?;
-        with(record.map_err(|error| error.to_string())?.payload().unwrap_or_default());
-        left -= 1;
+        match consumer.poll(REQUEST_LIMIT).ok_or("Kafka gave no record within 30 seconds")? {
+            Err(KafkaError::PartitionEOF(_)) => left -= 1,
+            record => with(record.map_err(|error| error.to_string())?.payload().unwrap_or_default()),
+        }
     }
     Ok(())
 }

@@ -147,9 +147,9 @@ impl Load {
     pub(crate) fn suits(&self, program: &Program) -> bool {
         match self.scenario {
             Scenario::Pipeline => true,
-            Scenario::Ingest => program.can_run_without_stores() && !program.is_plain(),
-            Scenario::Fleet => program.stores() && !program.is_plain(),
-            Scenario::Latency | Scenario::Scale | Scenario::Away => program.is_meterline() && !program.is_plain(),
+            Scenario::Ingest => program.can_run_without_stores() && !program.is_variant(),
+            Scenario::Fleet => program.stores() && !program.is_variant(),
+            Scenario::Latency | Scenario::Scale | Scenario::Away => program.is_meterline() && !program.is_variant(),
         }
     }
 }

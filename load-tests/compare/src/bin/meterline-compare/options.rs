@@ -17,6 +17,7 @@ use std::path::PathBuf;
     after-sinks      the same, but answers after both stores have the body\n  \
     meterline        this tree, default configuration\n  \
     meterline-plain  the same without compression towards Kafka\n  \
+    meterline-transactional  the same with transactions in Kafka\n  \
     baseline, baseline-plain  the same two of --baseline PROGRAM\n\n\
     Examples, after `cargo build --release --workspace`:\n  \
     target/release/meterline-compare                       # the whole comparison\n  \

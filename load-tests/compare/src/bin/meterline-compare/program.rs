@@ -31,7 +31,28 @@ pub(crate) struct Program {
 enum Kind {
     Null,
     ByHand { after_sinks: bool },
-    Meterline { is_plain: bool },
+    Meterline(Variant),
+}
+
+/// A configuration of meterline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    Default,
+    /// Without compression towards Kafka.
+    Plain,
+    /// With transactions in Kafka.
+    Transactional,
+}
+
+impl Variant {
+    /// Its lines of the Kafka sink.
+    fn kafka_lines(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::Plain => "compression = \"none\"\n",
+            Self::Transactional => "delivery = \"transactional\"\n",
+        }
+    }
 }
 
 impl Program {
@@ -42,22 +63,24 @@ impl Program {
             ("null", beside("null-endpoint")?, Kind::Null),
             ("at-once", by_hand.clone(), Kind::ByHand { after_sinks: false }),
             ("after-sinks", by_hand, Kind::ByHand { after_sinks: true }),
-            ("meterline", ours.clone(), Kind::Meterline { is_plain: false }),
-            ("meterline-plain", ours, Kind::Meterline { is_plain: true }),
+            ("meterline", ours.clone(), Kind::Meterline(Variant::Default)),
+            ("meterline-plain", ours.clone(), Kind::Meterline(Variant::Plain)),
+            ("meterline-transactional", ours, Kind::Meterline(Variant::Transactional)),
         ];
         if let Some(path) = baseline {
-            all.push(("baseline", path.clone(), Kind::Meterline { is_plain: false }));
-            all.push(("baseline-plain", path.clone(), Kind::Meterline { is_plain: true }));
+            all.push(("baseline", path.clone(), Kind::Meterline(Variant::Default)));
+            all.push(("baseline-plain", path.clone(), Kind::Meterline(Variant::Plain)));
         }
         Ok(all.into_iter().map(|(name, path, kind)| Self { name: name.to_owned(), path, kind }).collect())
     }
 
     pub(crate) fn is_meterline(&self) -> bool {
-        matches!(self.kind, Kind::Meterline { .. })
+        matches!(self.kind, Kind::Meterline(_))
     }
 
-    pub(crate) fn is_plain(&self) -> bool {
-        self.kind == Kind::Meterline { is_plain: true }
+    /// Whether it differs only in how it writes to Kafka.
+    pub(crate) fn is_variant(&self) -> bool {
+        matches!(self.kind, Kind::Meterline(Variant::Plain | Variant::Transactional))
     }
 
     /// Whether its samples reach the stores.
@@ -89,7 +112,7 @@ impl Program {
                 }
                 Running::that_prints_its_address(&mut command)
             }
-            Kind::Meterline { is_plain } => self.start_meterline(directory, stores, name, is_plain),
+            Kind::Meterline(variant) => self.start_meterline(directory, stores, name, variant),
         }
     }
 
@@ -98,12 +121,11 @@ impl Program {
         directory: &Path,
         stores: Option<&Stores>,
         name: &str,
-        is_plain: bool,
+        variant: Variant,
     ) -> Result<Running, String> {
         let (webhook, admin) = (ports::free()?, ports::free()?);
         let file = directory.join("meterline.toml");
-        let compression = if is_plain { "compression = \"none\"\n" } else { "" };
-        let text = configuration(directory, webhook, admin, stores, name) + compression;
+        let text = configuration(directory, webhook, admin, stores, name) + variant.kafka_lines();
         fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         let process =
             Process::spawn(Command::new(&self.path).args(["run", "--config"]).arg(&file).stdout(Stdio::null()))?;
@@ -133,7 +155,7 @@ pub(crate) fn migrate(meterline: &Path, directory: &Path, stores: &Stores, name:
     stores.migrate(meterline, &file)
 }
 
-/// The configuration of meterline; compression can follow.
+/// The configuration of meterline; more lines of the Kafka sink can follow.
 fn configuration(directory: &Path, webhook: u16, admin: u16, stores: Option<&Stores>, name: &str) -> String {
     let data = directory.join("data");
     let url = stores.map_or_else(|| format!("http://{AWAY}"), |stores| stores.questdb.clone());
