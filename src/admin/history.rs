@@ -28,6 +28,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(30);
 /// An answer is used for this long.
 const FRESH_NS: i64 = 60 * SECOND_NS;
+/// And one without a curve, so that the curve of a new meter appears soon.
+const FRESH_WITHOUT_CURVE_NS: i64 = 5 * SECOND_NS;
 /// Answers kept, one for each meter.
 const METERS_MAX: usize = 2_000;
 /// Meters of the store in a list: of more, those with a name come first, and the page says how many are left out.
@@ -50,6 +52,13 @@ pub(super) struct Past {
     pub(super) spark: Vec<(UnixNanos, f64)>,
     pub(super) today: Day,
     pub(super) yesterday: Day,
+}
+
+impl Past {
+    /// Whether it need not be asked for again.
+    fn is_fresh(&self, at: UnixNanos, now: UnixNanos) -> bool {
+        is_fresh(at, now, if self.spark.is_empty() { FRESH_WITHOUT_CURVE_NS } else { FRESH_NS })
+    }
 }
 
 /// The amounts of a day.
@@ -131,7 +140,7 @@ impl History {
     pub(super) fn meters(&self, now: UnixNanos) -> (Arc<Stored>, Option<PastError>) {
         let known = self.known.meters.lock().clone();
         if let Some((at, known)) = &known
-            && is_fresh(*at, now)
+            && is_fresh(*at, now, FRESH_NS)
         {
             return (Arc::clone(known), None);
         }
@@ -191,7 +200,7 @@ impl History {
         {
             let past = self.known.past.lock();
             for meter in meters {
-                match past.peek(&meter.id).filter(|(at, _)| is_fresh(*at, now)) {
+                match past.peek(&meter.id).filter(|(at, past)| past.is_fresh(*at, now)) {
                     Some((_, past)) => drop(found.insert(meter.id, past.clone())),
                     None => unknown.push(meter),
                 }
@@ -241,8 +250,8 @@ impl History {
 }
 
 /// A clock that was set back makes answers of the future, which are not fresh.
-fn is_fresh(at: UnixNanos, now: UnixNanos) -> bool {
-    (0..FRESH_NS).contains(&now.since(at))
+fn is_fresh(at: UnixNanos, now: UnixNanos, fresh_ns: i64) -> bool {
+    (0..fresh_ns).contains(&now.since(at))
 }
 
 fn ask(store: &Store, meters: &[&Meter], now: UnixNanos) -> Result<HashMap<MeterId, Past>, QueryError> {

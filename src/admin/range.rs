@@ -47,6 +47,16 @@ impl Range {
         }
     }
 
+    /// Whether the request chose it.
+    pub(super) fn is_chosen(parameters: &Parameters) -> bool {
+        ["range", "from", "to"].iter().any(|name| !parameters.get(name).is_empty())
+    }
+
+    /// The last hour.
+    pub(super) fn last_hour(now: UnixNanos) -> Self {
+        Self::named("1h", now)
+    }
+
     fn named(name: &str, now: UnixNanos) -> Self {
         let (name, _, length) = NAMED.iter().find(|(known, _, _)| *known == name).unwrap_or(&NAMED[FIRST]);
         Self { span: Span { from: now.saturating_add(-length), until: now }, name, fault: None }

@@ -1,8 +1,9 @@
-//! The findings of `check`: configuration, data directory, journal, certificate, sources,
+//! The findings of `check`: configuration, data directory, journal, addresses, certificate, sources,
 //! sinks.
 
 mod connect;
 mod data;
+mod listeners;
 mod outage;
 mod running;
 
@@ -37,6 +38,7 @@ pub fn findings(config: &Config, connect: bool, store: bool) -> Vec<Finding> {
     );
     found.extend(admin(config));
     found.extend(sources(config));
+    found.extend(listeners::findings(config));
     found.extend(running::findings(config));
     if connect {
         found.extend(connect::findings(config));

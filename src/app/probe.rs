@@ -115,8 +115,10 @@ async fn device(address: &str, url: &Uri, hints: &Hints) -> Result<Probed, Strin
     }
     Err(format!(
         "{address} answers, but not as a known device ({}); a KSEM needs --token-file, an EM300 with a \
-         password --password-file, a smart-MAIC --devid and --pin-file, a device with a JSON document the path of its document",
-        faults.join("; ")
+         password --password-file, a smart-MAIC --devid and --pin-file, a device with a JSON document the path of its document, and a P1 \
+         reader its port, as in tcp://{}",
+        faults.join("; "),
+        host_and_port(url)
     ))
 }
 

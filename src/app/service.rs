@@ -124,7 +124,7 @@ impl Service {
         tracing::info!(
             webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::shown(&config),
-            "service started"
+            "service started; its page is {}://{}/", config.admin.transport.scheme(), admin.address()
         );
         let paths = config.webhook.accounts.into_iter().map(|account| (account.name, account.path));
         let watchdog = Watchdog::start(&parts).map_err(StartError::because)?;

@@ -26,6 +26,7 @@ use cloud::Cloud;
 use gaps::Gaps;
 use line::Line;
 use local_meters::LocalMeters;
+use meterline_load::cloud::DeviceKind;
 use meterline_load::site::{self, SiteMeter};
 use outage::Outage;
 use std::collections::BTreeMap;
@@ -89,7 +90,7 @@ pub(super) fn run(arguments: &DemoArgs, verbosity: Verbosity) -> Result<(), Fail
         arguments.all_vendors.then(|| LocalMeters::start(&clock)).transpose().map_err(Failure::failed)?;
     let config = configuration(arguments, &secrets, &cloud, local_meters.as_ref())?;
     let migrated = migrate(&config, arguments)?;
-    let store = history(&config)?;
+    let (store, units) = (history(&config)?, config.units.clone());
     let service = Service::start(config, clock.clone()).map_err(Failure::failed)?;
     print(introduction(&service, &cloud, &arguments.data) + &migrated)?;
     let mut outage = Outage::of(&arguments.data.join("meterline.sqlite"), clock.monotonic());
@@ -108,7 +109,7 @@ pub(super) fn run(arguments: &DemoArgs, verbosity: Verbosity) -> Result<(), Fail
     }
     service.stop(STOP_DEADLINE);
     print(format!("\n{}", gaps.summary(&cloud, &arguments.data)))?;
-    show_meters(&store, &arguments.data, &clock)
+    show_meters(&store, &arguments.data, &units, &clock)
 }
 
 /// The first lines of the output: where the page is, and what there is to see.
@@ -155,6 +156,8 @@ fn configuration(
         cloud.url(),
     );
     text.extend(cloud.site().iter().take(POINTS_MAX).map(metering_point));
+    text.push_str(&unit(cloud.site(), |kind| matches!(kind, DeviceKind::ColdWater), "8-0:1.0.0", "m3"));
+    text.push_str(&unit(cloud.site(), |kind| matches!(kind, DeviceKind::Heat), "6-0:1.0.0", "Wh"));
     if let Some(url) = &arguments.questdb {
         text.push_str(&format!("[sink.questdb]\nurl = {url:?}\n"));
     }
@@ -178,6 +181,16 @@ fn metering_point(meter: &SiteMeter) -> String {
     format!("[[metering_point]]\nname = \"{point}\"\nmeters = [\"{}\"]\nrole = \"{role}\"\n", device.id)
 }
 
+/// The table of the unit that the simulated cloud sends for the meters of a kind.
+fn unit(site: &[SiteMeter], is_kind: fn(&DeviceKind) -> bool, register: &str, unit: &str) -> String {
+    let meters = site.iter().map(|meter| &meter.device).filter(|device| is_kind(&device.kind));
+    let ids: Vec<String> = meters.map(|device| format!("\"{}\"", device.id)).collect();
+    if ids.is_empty() {
+        return String::new();
+    }
+    format!("[[unit]]\nregister = \"{register}\"\nunit = \"{unit}\"\nmeters = [{}]\n", ids.join(", "))
+}
+
 /// Returns a free address for the webhook: the configuration names it before the service starts.
 fn free_address() -> std::io::Result<std::net::SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
@@ -199,8 +212,8 @@ fn migrate(config: &Config, arguments: &DemoArgs) -> Result<String, Failure> {
 }
 
 /// Shows what the store has, and how to look closer.
-fn show_meters(store: &Store, data: &Path, clock: &Clock) -> Result<(), Failure> {
-    let listed = meters::list(store, data, &Units::default()).map_err(Failure::failed)?;
+fn show_meters(store: &Store, data: &Path, units: &Units, clock: &Clock) -> Result<(), Failure> {
+    let listed = meters::list(store, data, units).map_err(Failure::failed)?;
     let (number, data) = (listed.len(), data.display());
     let few = listed.get(..METERS_SHOWN_MAX).unwrap_or(&listed);
     print(format!(

@@ -78,13 +78,21 @@ struct Summary<'a> {
 
 /// Asks the device and prints its answers.
 pub(super) fn run(arguments: &ProbeArgs) -> Result<(), Failure> {
-    let probed = if arguments.target.contains("://") {
-        probe_address(&arguments.target, &arguments.hints())
+    let target = &arguments.target;
+    let probed = if target.contains("://") {
+        probe_address(target, &arguments.hints())
+    } else if is_host_and_port(target) {
+        probe_address(&format!("tcp://{target}"), &arguments.hints())
     } else {
-        probe_configured(&arguments.location.load()?, &arguments.target)
+        probe_configured(&arguments.location.load()?, target)
     };
     let probed = probed.map_err(Failure::Failed)?;
     show(&arguments.target, &probed, arguments.json)
+}
+
+/// Whether it is an address without a scheme, as a P1 reader has one; names of devices have no colon.
+fn is_host_and_port(target: &str) -> bool {
+    target.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 fn show(target: &str, probed: &Probed, json: bool) -> Result<(), Failure> {

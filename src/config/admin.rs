@@ -47,6 +47,13 @@ pub enum AdminTransport {
     PlainHttp(Vec<IpNet>),
 }
 
+impl AdminTransport {
+    /// The scheme of the pages' addresses at the listener itself.
+    pub fn scheme(&self) -> &'static str {
+        if matches!(self, Self::Tls(_)) { "https" } else { "http" }
+    }
+}
+
 pub(super) fn admin(section: &mut Section<'_>) -> Admin {
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
     let StringList(hosts) = section.get_or("hosts", StringList(Vec::new()));

@@ -53,11 +53,10 @@ impl fmt::Display for OpenReport {
         if let Some((segment, offset)) = self.torn {
             write!(f, "; an interrupted write was cut from {segment} at offset {offset}")?;
         }
-        if self.is_new_journal {
-            write!(
-                f,
-                "; the directory is new or a copy, or its lock file was damaged, so new records get a new journal id"
-            )?;
+        if self.is_new_journal && self.segments == 0 {
+            write!(f, "; a new journal")?;
+        } else if self.is_new_journal {
+            write!(f, "; the directory is a copy, or its lock file was damaged, so new records get a new journal id")?;
         }
         match self.damaged_cursors.as_slice() {
             [] => Ok(()),

@@ -200,8 +200,9 @@ pub(super) async fn first_decoded<M: Messages>(
 /// Connects to `host:port`.
 pub(super) async fn connected(address: &str) -> Result<TcpStream, SourceError> {
     let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
-    let stream = stream.map_err(|_| failing("the connect timed out"))?;
-    stream.map_err(|error| failing(format!("cannot connect: {error}")))
+    let stream =
+        stream.map_err(|_| failing(format!("cannot connect to {address}: no answer for {CONNECT_TIMEOUT:?}")))?;
+    stream.map_err(|error| failing(format!("cannot connect to {address}: {error}")))
 }
 
 /// The error of a connection on which nothing comes.

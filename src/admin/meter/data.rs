@@ -54,17 +54,25 @@ pub(super) struct Curve {
 
 impl Data {
     /// The data of a request; `None` if nothing is known about the meter. Other registers are read if `with_others`.
+    /// A meter that is new gets its last hour, unless a span was chosen: in a day its curve would not be seen.
     pub(super) fn of(views: &Views, id: MeterId, parameters: &Parameters, with_others: bool) -> Option<Self> {
         let now = views.clock.now();
-        let mut meter = fleet::meter(views, id, now)?;
-        let versions = views.meters.versions(id);
-        let zone = zone(views, id, &versions);
-        let range = Range::of(parameters, now, &zone);
+        let zone = zone(views, id, &views.meters.versions(id));
+        let data = Self::in_range(views, id, Range::of(parameters, now, &zone), &zone, with_others)?;
+        let hour = Range::last_hour(now);
+        if Range::is_chosen(parameters) || !data.begins_in(hour.span) {
+            return Some(data);
+        }
+        Self::in_range(views, id, hour, &zone, with_others)
+    }
+
+    fn in_range(views: &Views, id: MeterId, range: Range, zone: &TimeZone, with_others: bool) -> Option<Self> {
+        let mut meter = fleet::meter(views, id, views.clock.now())?;
         let mut data = Self {
             registers: meter.values.clone(),
-            versions,
+            versions: views.meters.versions(id),
             range,
-            zone,
+            zone: zone.clone(),
             rates: Vec::new(),
             bars: Vec::new(),
             bars_unit: Unit::Unknown,
@@ -84,6 +92,12 @@ impl Data {
             views.coverage.gaps().into_iter().map(|(gap, _)| gap).filter(|gap| gap.meter == id).collect();
         data.gaps = data.gaps(&missing);
         Some(data)
+    }
+
+    /// Whether its curves begin in this span.
+    fn begins_in(&self, span: Span) -> bool {
+        let mut first = self.rates.iter().filter_map(|curve| curve.points.buckets.first()).peekable();
+        first.peek().is_some() && first.all(|bucket| bucket.start >= span.from)
     }
 
     fn read(&mut self, history: &History, meter: &mut Meter, with_others: bool) -> Result<(), PastError> {

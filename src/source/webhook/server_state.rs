@@ -80,7 +80,7 @@ pub enum StartError {
     #[error("{0}")]
     Config(#[from] ConfigError),
     /// The address is in use or not an address of this machine.
-    #[error("the webhook cannot listen on {0}: {1}; is another program using this address?")]
+    #[error("the webhook cannot listen on {0}: {1}; change webhook.listen, or stop the program that uses the port")]
     Listen(SocketAddr, io::Error),
     /// An account's name or limits cannot be registered in the journal.
     #[error(transparent)]

@@ -4,7 +4,7 @@
 use crate::support::service::program;
 use crate::support::{ports, wait};
 use serde_json::Value;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
@@ -178,6 +178,19 @@ fn check_finds_two_listeners_on_one_port() {
         let found = [output.stdout, output.stderr].concat();
         assert_eq!(text(&found).contains("is also the address of"), is_fault, "{webhook} {admin}: {}", text(&found));
     }
+}
+
+#[test]
+fn check_warns_of_an_address_that_another_program_uses() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let (_directory, file) = configuration(&format!("[admin]\nlisten = \"{address}\"\n"));
+    let output = on(&file, &["check"]);
+    assert!(output.status.success(), "{output:?}");
+    let warning = format!("admin: {address} is in use");
+    assert!(text(&output.stdout).contains(&warning) && text(&output.stdout).contains("admin.listen"), "{output:?}");
+    drop(other);
+    assert!(!text(&on(&file, &["check"]).stdout).contains(&warning));
 }
 
 #[test]

@@ -83,6 +83,27 @@ fn a_meter_has_its_curve_its_bars_and_its_gap_from_the_embedded_store() {
 }
 
 /// RFC 3339 in UTC, encoded for an address.
+#[test]
+fn a_new_meter_shows_its_last_hour_and_an_older_one_its_last_day_unless_a_span_is_chosen() {
+    const NEW: Uuid = Uuid::from_u128(0x77);
+    let (service, now) = stored();
+    let reading = |minute: i64| Reading {
+        meter: *NEW.as_bytes(),
+        time_ns: now - minute * MINUTE_NS,
+        values: vec![(POWER, 300.0)],
+    };
+    service.post_all(&[Body::new(0, vec![reading(2), reading(1)])]);
+    wait::until("everything is stored", LIMIT, || service.sink("sqlite")["lag_records"] == 0);
+    let current = |path: &str| {
+        let page = html(&service, path);
+        let link = page.split_once("aria-current=\"true\">").unwrap().1;
+        link.split_once('<').unwrap().0.to_owned()
+    };
+    assert_eq!(current(&format!("/meter/{NEW}")), "1 h");
+    assert_eq!(current(&format!("/meter/{NEW}?range=7d")), "7 d");
+    assert_eq!(current(&format!("/meter/{METER}")), "24 h");
+}
+
 fn encoded(ns: i64) -> String {
     meterline::reading::UnixNanos(ns).to_string().replace(':', "%3A")
 }

@@ -93,6 +93,15 @@ fn every_kind_of_device_is_found_and_its_section_works_without_a_change() {
 }
 
 #[test]
+fn a_p1_reader_needs_only_its_host_and_port() {
+    let devices = OneOfEach::start(&clock(), Duration::from_millis(20)).unwrap();
+    let service = Setup::default().start();
+    let address = devices.p1.address().to_string();
+    let (lines, code) = probed(&service, &[&address]);
+    assert_eq!((code, &lines.last().unwrap()["table"]), (Some(0), &Value::from("p1")), "{lines:?}");
+}
+
+#[test]
 fn a_ksem_shows_its_settings_without_secrets() {
     let ksem =
         HttpServer::start(AllowList::ksem().or(AllowList::dsmr_logger()), |request| match request.split(' ').nth(1) {
@@ -144,6 +153,7 @@ fn what_does_not_answer_or_is_no_device_fails_with_a_remedy() {
         ("http://127.0.0.1:9", "cannot connect"),
         ("ftp://host", "must be like"),
         (page.url().as_str(), "not as a known device"),
+        (page.url().as_str(), "a P1 reader its port, as in tcp://127.0.0.1:"),
         (address.as_str(), "/rssi = -60"),
     ] {
         let (lines, code) = probed(&service, &[target]);
