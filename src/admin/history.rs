@@ -57,7 +57,7 @@ pub(super) struct Past {
 impl Past {
     /// Whether it need not be asked for again.
     fn is_fresh(&self, at: UnixNanos, now: UnixNanos) -> bool {
-        is_fresh(at, now, if self.spark.is_empty() { FRESH_WITHOUT_CURVE_NS } else { FRESH_NS })
+        is_fresh(at, now, if self.spark.len() < 2 { FRESH_WITHOUT_CURVE_NS } else { FRESH_NS })
     }
 }
 

@@ -40,9 +40,10 @@ pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
     } else {
         let mut rows = table(&["source", "kind", "state", "since", "reason"]);
         for source in sources {
-            rows.add_row(
-                ["name", "kind", "state", "since", "why"].map(|field| source[field].as_str().unwrap_or_default()),
-            );
+            let text = |field: &str| source[field].as_str().unwrap_or_default();
+            // A person needs no fractions of a second.
+            let since = text("since").parse::<jiff::Timestamp>().map(|at| format!("{at:.0}")).unwrap_or_default();
+            rows.add_row([text("name"), text("kind"), text("state"), &since, text("why")]);
         }
         print(rows)?;
     }

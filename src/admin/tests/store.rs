@@ -114,3 +114,19 @@ fn after_a_restart_a_meter_without_a_description_has_its_kind() {
     assert_eq!(of_kind("electricity"), [meter(2).to_string()]);
     assert_eq!(of_kind("other"), Vec::<String>::new());
 }
+
+#[test]
+fn the_curve_of_a_new_meter_is_in_the_list_with_its_second_sample() {
+    const SECOND_NS: i64 = 1_000_000_000;
+    let feed = Feed::new();
+    append(&feed, &[(1, Obis(POWER), NOW_NS, 7.0)]);
+    store_keeping(&feed, Retention::default());
+    let stage = Stage::with_store(embedded(&file(&feed)));
+    let since = NOW_NS - stage.clock.now().0;
+    stage.clock.set_offset(since + SECOND_NS);
+    assert!(!stage.get("/").body.contains("Curve of the last 6 hours"), "one sample is no curve");
+    append(&feed, &[(1, Obis(POWER), NOW_NS + SECOND_NS, 7.0)]);
+    store_keeping(&feed, Retention::default());
+    stage.clock.set_offset(since + 7 * SECOND_NS);
+    assert!(stage.get("/").body.contains("Curve of the last 6 hours"), "{}", stage.get("/").body);
+}
