@@ -57,7 +57,7 @@ impl Pump {
         if let Resume::At(lost_from) = resume
             && lost_from < from
         {
-            let replay = replay_of_loss(self.replay, self.sink.is_exact(), lost_from, from);
+            let replay = Some(replay_of_loss(self.replay, lost_from, from));
             match self.cursor.store(&self.shared, lost_from, replay) {
                 Ok(()) => {
                     tracing::warn!(
@@ -87,10 +87,7 @@ impl Pump {
 
 /// The replay to store with the cursor after a loss. At an exact store the position from before the loss counts until a
 /// lower one is committed, but not during a replay.
-fn replay_of_loss(before: Option<Replay>, is_exact: bool, lost_from: Sequence, until: Sequence) -> Option<Replay> {
-    let replay = before.map(|replay| replay.after_loss(lost_from));
-    if !is_exact {
-        return replay;
-    }
-    Some(replay.unwrap_or_else(|| Replay::of_loss(lost_from, until)).at_least_until(until))
+fn replay_of_loss(before: Option<Replay>, lost_from: Sequence, until: Sequence) -> Replay {
+    let before = before.map(|replay| replay.after_loss(lost_from));
+    before.unwrap_or_else(|| Replay::of_loss(lost_from, until)).at_least_until(until)
 }

@@ -48,6 +48,8 @@ impl Pump {
         if self.shared.log.can_move() {
             self.metrics.end();
         }
+        // Its end may take seconds, which the stop counts.
+        drop(self.sink);
         self.shared.ended();
     }
 

@@ -118,7 +118,7 @@ pub trait Sink: Send {
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError>;
 
     /// Whether the store has exactly the records below its position, and no reader of it may see
-    /// one twice. The pump then starts at the higher of the two: the cursor's file only follows.
+    /// one twice. The pump then starts at the store's position: the cursor's file only follows.
     /// The exception is a replay, whose records are sent again on purpose.
     fn is_exact(&self) -> bool {
         false

@@ -1,9 +1,9 @@
 //! The position at which a pump starts: the lower of the cursor file's and the store's, or the
-//! higher where the store is exact.
+//! store's where that is exact.
 //!
 //! The store commits before the file follows, so normally the store is about a second
 //! ahead, and repeating those records is harmless. To an exact store they are not sent again:
-//! there the lower position counts only until the cursor has left a replay. A store that was restored from a copy
+//! there the file counts only until it has left a replay. An exact store behind the file lost its position. A store that was restored from a copy
 //! or made new is behind, and its lost records are sent again; those that are no longer
 //! retained become a gap. A sink that was not sent anything yet has none: its cursor says so
 //! until the first record is safe. A rewind moves the file
@@ -43,7 +43,7 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
                 // A replay that was requested without the service knows only the cursor, which follows the store.
                 replay = replay.map(|replay| replay.at_least_until(store.next));
             }
-            if is_replaying || file.next >= store.next { (Some(file), None) } else { (None, Some(store)) }
+            if is_replaying { (Some(file), None) } else { (None, Some(store)) }
         }
         both => both,
     };

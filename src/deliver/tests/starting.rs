@@ -44,8 +44,8 @@ fn at_the_lower_of_the_cursor_and_the_stores_own() {
 }
 
 #[test]
-fn at_the_higher_of_both_where_the_store_is_exact() {
-    for (file, store, first) in [(3, 2, 3), (2, 3, 3)] {
+fn at_the_position_of_an_exact_store_also_where_that_lost_the_last_ones() {
+    for (file, store, first) in [(3, 2, 2), (2, 3, 3)] {
         let feed = Feed::new();
         let sink = Recorder::new("sink", &feed.journal);
         feed.append_readings("acme", 4);

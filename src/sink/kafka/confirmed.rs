@@ -46,13 +46,6 @@ impl ConfirmedStates {
         self.last = states.into_iter().collect();
     }
 
-    /// Adds the state that was committed with the position, if it says something and is newer than all others.
-    pub(super) fn remember_committed(&mut self, state: Option<ConfirmedState>) {
-        let newest = self.checkpoints.newest().map(|newest| newest.position.next);
-        let newest = newest.max(self.last.last().map(|state| state.next));
-        self.last.extend(state.filter(|state| !state.acked.is_empty() && newest < Some(state.next)));
-    }
-
     /// Whether a checkpoint at `next` is due.
     pub(super) fn is_due(&self, next: Sequence, now: UnixNanos, is_ending: bool) -> bool {
         let is_further = self.checkpoints.newest().is_none_or(|newest| newest.position.next < next);
@@ -70,7 +63,7 @@ impl ConfirmedStates {
     }
 
     /// Checks that the topic, which has this many partitions now, still has everything
-    /// confirmed below `next`, that no meter would move to another partition, and that the topic
+    /// confirmed below `next`, also by the `committed` state of a transactional producer, that no meter would move to another partition, and that the topic
     /// would not get values of two formats. Returns the acknowledged offsets for a new producer.
     ///
     /// # Errors
@@ -80,11 +73,13 @@ impl ConfirmedStates {
     pub(super) fn recover(
         &mut self,
         next: Sequence,
+        committed: Option<ConfirmedState>,
         partitions: usize,
         config: &Config,
         clock: &Clock,
     ) -> Result<AckedOffsets, SinkError> {
         self.forget_above(next)?;
+        self.add_committed(committed);
         let states = self.states(&config.topic)?;
         let suspects = states.len() - self.last.len().max(1).min(states.len());
         let mut check = LossCheck::new(config, clock);
@@ -172,6 +167,13 @@ impl ConfirmedStates {
     fn newest_mark(&self, topic: &str) -> Option<Mark> {
         let mut marks = self.checkpoints.all().iter().rev().filter_map(|checkpoint| parse(&checkpoint.mark, topic));
         marks.find(|mark| !mark.acked.is_empty())
+    }
+
+    /// Adds the state of the committed position, if it says something and is newer than all others.
+    fn add_committed(&mut self, state: Option<ConfirmedState>) {
+        let newest = self.checkpoints.newest().map(|newest| newest.position.next);
+        let newest = newest.max(self.last.last().map(|state| state.next));
+        self.last.extend(state.filter(|state| !state.acked.is_empty() && newest < Some(state.next)));
     }
 
     /// Drops the states above `next`: those records are sent again anyway.

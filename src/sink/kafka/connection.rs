@@ -134,8 +134,8 @@ impl Connection {
         self.producer.purge(if self.transactions.is_some() { what } else { what.inflight() });
         let is_answered = self.producer.flush(ABANDON_TIMEOUT).is_ok();
         self.serve();
-        if let Some(transactions) = self.transactions.as_mut().filter(|_| is_answered) {
-            transactions.abort(&self.producer);
+        if let Some(transactions) = &mut self.transactions {
+            transactions.end(is_answered.then_some(&self.producer));
         }
     }
 

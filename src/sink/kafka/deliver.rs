@@ -273,12 +273,12 @@ impl Kafka {
 
 impl Sink for Kafka {
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
-        if let Some(ownership) = &mut self.ownership
-            && let Some(position) = ownership.stored_position(&self.config, &self.clock)?
-        {
-            return Ok(Some(position));
-        }
-        Ok(self.confirmed.position(&self.config.topic))
+        let checkpoint = self.confirmed.position(&self.config.topic);
+        let Some(ownership) = &mut self.ownership else { return Ok(checkpoint) };
+        let committed = ownership.stored_position(&self.config, &self.clock)?;
+        // A higher checkpoint is of the other mode, or the brokers lost positions: then the topic shows whether records, too.
+        let is_higher = |checkpoint: &Position| committed.is_none_or(|committed| committed.next < checkpoint.next);
+        Ok(checkpoint.filter(is_higher).or(committed))
     }
 
     fn is_exact(&self) -> bool {
@@ -359,15 +359,12 @@ impl Sink for Kafka {
             self.confirmed.remember(before.into_iter().chain([reports.confirmed()]));
         }
         self.counts.in_flight.set(0.0);
-        let mut connection = match &mut self.ownership {
-            None => Connection::open(&self.config, &self.clock, position.next)?,
-            Some(ownership) => {
-                let (connection, committed) = ownership.connect(&self.config, &self.clock, position)?;
-                self.confirmed.remember_committed(committed);
-                connection
-            }
+        let (mut connection, committed) = match &mut self.ownership {
+            None => (Connection::open(&self.config, &self.clock, position.next)?, None),
+            Some(ownership) => ownership.connect(&self.config, &self.clock, position)?,
         };
-        let acked = self.confirmed.recover(position.next, connection.partitions, &self.config, &self.clock)?;
+        let partitions = connection.partitions;
+        let acked = self.confirmed.recover(position.next, committed, partitions, &self.config, &self.clock)?;
         connection.producer.context().reports().start(acked, connection.transactions.is_some());
         if let Some(ownership) = &mut self.ownership {
             ownership.commit(&mut connection, &self.config, &self.clock)?;

@@ -230,6 +230,16 @@ pub(super) fn of_late_commit(config: &Config) -> SinkError {
     ))
 }
 
+/// The brokers have a lower position than they had answered.
+pub(super) fn of_lost_position(config: &Config, found: Sequence, known: Sequence) -> SinkError {
+    let message = format!(
+        "the brokers {} have lost the committed position {known} of {}; they stand at {found}, so the records from there on \
+         are sent again",
+        config.client.brokers, config.transactional_id
+    );
+    SinkError::lost(found, message)
+}
+
 /// Another producer with the same name has taken over.
 pub(super) fn of_another_producer(config: &Config) -> SinkError {
     let id = &config.transactional_id;

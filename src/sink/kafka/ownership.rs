@@ -7,7 +7,7 @@
 //! sink that finds another one's claim after its own has been replaced, and stays blocked until the
 //! service is started again; a position of another data directory is refused.
 
-use super::acked_offsets::{AckedOffsets, ConfirmedState};
+use super::acked_offsets::ConfirmedState;
 use super::claim::Claim;
 use super::config::Config;
 use super::connection::Connection;
@@ -46,8 +46,10 @@ pub(super) struct Ownership {
     journal: Journal,
     /// This sink in its claims: another number for each start of the service.
     owner: Uuid,
-    /// The claim when a producer of this sink last took the id over.
+    /// The visible claim when a producer of this sink last took the id over.
     seen: Option<Claim>,
+    /// The position that counted then.
+    found: Option<Position>,
     /// Whether a producer of this sink has taken the id over.
     has_begun: bool,
     /// The position that the pump knows.
@@ -67,6 +69,7 @@ impl Ownership {
             journal,
             owner,
             seen: None,
+            found: None,
             has_begun: false,
             known: None,
             is_unanswered: false,
@@ -83,7 +86,7 @@ impl Ownership {
     pub(super) fn stored_position(&mut self, config: &Config, clock: &Clock) -> Result<Option<Position>, SinkError> {
         self.fresh = None;
         self.fresh = Some(self.take_over(config, clock)?);
-        (self.known, self.is_unanswered) = (self.seen.as_ref().map(|claim| claim.position), false);
+        (self.known, self.is_unanswered) = (self.found, false);
         Ok(self.known)
     }
 
@@ -93,11 +96,11 @@ impl Ownership {
     }
 
     /// A producer that goes on at `position`, which may be a lower one than the committed one, and the committed state if
-    /// it is of that position. It must not send anything before [`Ownership::commit`].
+    /// it is not above that position. It must not send anything before [`Ownership::commit`].
     ///
     /// # Errors
-    /// [`SinkError::replaced`] when a commit with an unknown end turns out to be committed. Otherwise
-    /// as [`Ownership::stored_position`].
+    /// [`SinkError::replaced`] when a commit with an unknown end turns out to be committed, [`SinkError::lost`] when the
+    /// brokers lost a position. Otherwise as [`Ownership::stored_position`].
     pub(super) fn connect(
         &mut self,
         config: &Config,
@@ -108,14 +111,20 @@ impl Ownership {
             Some(fresh) => fresh,
             None => self.take_over(config, clock)?,
         };
-        let found = self.seen.as_ref().map(|claim| claim.position);
         // Brokers that forgot the position get the pump's again.
-        if found.is_some() && found != self.known {
-            return Err(fault::of_late_commit(config));
+        match (self.found, self.known) {
+            (Some(found), Some(known)) if found.journal == known.journal && found.next < known.next => {
+                self.known = self.found;
+                return Err(fault::of_lost_position(config, found.next, known.next));
+            }
+            (Some(found), known) if Some(found) != known => return Err(fault::of_late_commit(config)),
+            _ => {}
         }
         connection.producer.context().reports().in_flight = InFlight::from(position.next);
-        let seen = self.seen.as_ref().filter(|claim| claim.position == position);
-        Ok((connection, seen.map(|claim| ConfirmedState { next: position.next, acked: claim.acked.clone() })))
+        let is_below =
+            |claim: &&Claim| claim.position.journal == position.journal && claim.position.next <= position.next;
+        let seen = self.seen.as_ref().filter(is_below);
+        Ok((connection, seen.map(|claim| ConfirmedState { next: claim.position.next, acked: claim.acked.clone() })))
     }
 
     /// Commits the messages of the open transaction, or none, with the position after the last
@@ -150,19 +159,27 @@ impl Ownership {
         Ok(())
     }
 
-    /// The claim that counts once the predecessor's transactions have ended. Brokers can lose the end of a transaction for
-    /// its position alone (seen with Kafka 4.4.0, killed after it had answered the commit): it stays pending then, and the
-    /// next claim replaces it. So where the last commit was answered, that answer counts.
-    fn read_own_claim(&self, config: &Config) -> Result<(Option<Claim>, ConsumerGroupMetadata), SinkError> {
-        let awaited = read_claim(config, Pending::Awaited);
-        let Some(position) = self.known.filter(|_| awaited.is_err() && !self.is_unanswered) else { return awaited };
-        let (last, group) = read_claim(config, Pending::Ignored)?;
-        self.examine_owner(last.as_ref(), config)?;
+    /// The visible claim once the predecessor's transactions have ended, and the position that counts. Brokers can lose the
+    /// end of a transaction for its position alone (seen with Kafka 4.4.0, killed after it had answered the commit): it
+    /// stays pending then, and the next claim replaces it. So where the last commit was answered, that answer counts.
+    fn read_own_claim(
+        &self,
+        config: &Config,
+    ) -> Result<(Option<Claim>, Option<Position>, ConsumerGroupMetadata), SinkError> {
+        let error = match read_claim(config, Pending::Awaited) {
+            Ok((claim, group)) => {
+                let position = claim.as_ref().map(|claim| claim.position);
+                return Ok((claim, position, group));
+            }
+            Err(error) => error,
+        };
+        let known = self.known.filter(|_| !self.is_unanswered).ok_or(error)?;
+        let (claim, group) = read_claim(config, Pending::Ignored)?;
         tracing::warn!(
-            position = position.next.0,
+            position = known.next.0,
             "the brokers hold the end of an answered transaction back; continuing after it"
         );
-        Ok((Some(Claim { position, owner: self.owner, acked: AckedOffsets::default() }), group))
+        Ok((claim, Some(known), group))
     }
 
     fn take_over(&mut self, config: &Config, clock: &Clock) -> Result<Connection, SinkError> {
@@ -173,27 +190,18 @@ impl Ownership {
         self.examine(read_claim(config, Pending::Ignored)?.0.as_ref(), config)?;
         let ready = connection.producer.init_transactions(TAKE_OVER_TIMEOUT);
         ready.map_err(|error| fault::of_transaction(fault::code(&error), config))?;
-        let (claim, group) = self.read_own_claim(config)?;
+        let (claim, position, group) = self.read_own_claim(config)?;
         self.examine(claim.as_ref(), config)?;
-        (self.seen, self.has_begun) = (claim, true);
+        (self.seen, self.found, self.has_begun) = (claim, position, true);
         connection.transactions = Some(Transactions::new(group, clock.monotonic()));
         Ok(connection)
-    }
-
-    /// Refuses the claim of a producer that replaced this one.
-    fn examine_owner(&self, claim: Option<&Claim>, config: &Config) -> Result<(), SinkError> {
-        match claim {
-            Some(found) if self.has_begun && found.owner != self.owner && claim != self.seen.as_ref() => {
-                Err(fault::of_another_producer(config))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Refuses a claim of another data directory, and one of a producer that replaced this one.
     fn examine(&mut self, claim: Option<&Claim>, config: &Config) -> Result<(), SinkError> {
         let Some(found) = claim else { return Ok(()) };
-        if let Err(error) = self.examine_owner(claim, config) {
+        if self.has_begun && found.owner != self.owner && claim != self.seen.as_ref() {
+            let error = fault::of_another_producer(config);
             self.replaced = Some(error.message.clone());
             return Err(error);
         }

@@ -140,10 +140,12 @@ impl Transactions {
         Ok(())
     }
 
-    /// Tries to abort the open transaction, so that it holds no consumer up. All messages must be answered: one that came
-    /// after the abort would belong to the next transaction.
-    pub(super) fn abort<C: ProducerContext>(&mut self, producer: &BaseProducer<C>) {
+    /// Ends the open transaction: tries to abort it by this producer, so that it holds no consumer up. Without one it is
+    /// left to the next producer or the brokers, because not all messages are answered: one that came after the abort would
+    /// belong to the next transaction.
+    pub(super) fn end<C: ProducerContext>(&mut self, by: Option<&BaseProducer<C>>) {
         if self.open.take().is_some()
+            && let Some(producer) = by
             && let Err(error) = producer.abort_transaction(ABORT_TIMEOUT)
         {
             tracing::debug!(%error, "the transaction is not aborted; the next producer ends it");

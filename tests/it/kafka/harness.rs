@@ -205,7 +205,7 @@ impl Driver {
 
     fn find_start(&mut self) -> Result<(), SinkError> {
         if let Some(Position { next, .. }) = self.sink.stored_position()? {
-            self.safe = if self.sink.is_exact() { self.safe.max(next) } else { self.safe.min(next) };
+            self.safe = if self.sink.is_exact() { next } else { self.safe.min(next) };
         }
         self.at = self.safe;
         Ok(())

@@ -256,6 +256,28 @@ fn records_that_a_broker_lost_after_the_newest_checkpoint_are_found_by_the_commi
 }
 
 #[test]
+fn a_position_that_the_brokers_lost_with_its_records_is_noticed_by_a_running_sink() {
+    let mut broker = kafka::Broker::start();
+    let config = config(broker.brokers(), "tx-lost-position");
+    let mut driver = Driver::new(&config);
+    driver.run_to_a_checkpoint(&Records::in_turn(300, 7));
+    broker.stop();
+    let copies = [config.topic.as_str(), "__consumer_offsets"].map(|topic| (topic, broker.copy_logs(topic)));
+    broker.start_again();
+    driver.run_to_end(&Records::in_turn(400, 7));
+    broker.stop();
+    for (topic, copy) in &copies {
+        broker.put_logs_back(topic, copy);
+    }
+    broker.start_again();
+    let records = Records::in_turn(500, 7);
+    driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
+    driver.run_to_end(&records);
+    assert_eq!(driver.losses, [Sequence(301)]);
+    assert_once(&config, records.last());
+}
+
+#[test]
 fn a_data_directory_that_was_put_back_from_before_the_last_records_is_refused() {
     let config = config(kafka::shared(), "tx-older-directory");
     let records = Records::in_turn(50, 7);

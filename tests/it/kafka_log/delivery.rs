@@ -6,6 +6,8 @@ use meterline::deliver::SinkState;
 use meterline::journal::{GapReason, Sequence};
 use meterline::proto::v1;
 use prost::Message as _;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::json;
 
 #[test]
@@ -54,6 +56,37 @@ fn every_form_of_a_value_arrives_and_what_is_none_is_a_dead_letter() {
     let says = ["1 value_not_finite", "record 3 of journal 00000000-0000-0000-0000-00000000004d", "offset 3"];
     assert!(reasons[1].0 == Sequence(4) && says.iter().all(|says| reasons[1].1.contains(says)), "{reasons:?}");
     member.leave();
+}
+
+#[test]
+fn of_transactions_only_the_committed_records_arrive() {
+    let world = World::new("transactions", 1);
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &world.brokers)
+        .set("transactional.id", "log-transactions")
+        .create()
+        .unwrap();
+    producer.init_transactions(LIMIT).unwrap();
+    for (seconds, is_committed) in [(0..100, true), (100..200, false), (200..300, true)] {
+        producer.begin_transaction().unwrap();
+        for second in seconds {
+            let value = reading(0, second, second as f64).encode_to_vec();
+            let record = BaseRecord::<(), [u8]>::to(&world.topic).partition(0).payload(&value);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(LIMIT).unwrap();
+        if is_committed {
+            producer.commit_transaction(LIMIT).unwrap();
+        } else {
+            producer.abort_transaction(LIMIT).unwrap();
+        }
+    }
+    let member = world.join(None);
+    world.wait_for_rows(200);
+    // The offsets of the aborted records and of two of the brokers' own markers are passed.
+    wait::until("the offset is committed", LIMIT, || world.committed() == [302]);
+    member.leave();
+    assert_eq!(world.values(), (0..100).chain(200..300).map(f64::from).collect::<Vec<_>>());
 }
 
 #[test]

@@ -23,12 +23,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// Reads a topic to its end as of now, without aborted transactions.
     pub(crate) fn read(brokers: &str, topic: &str) -> Self {
-        Self::of(consume(brokers, topic))
-    }
-
-    /// The readings of these messages.
-    pub(crate) fn of(messages: Vec<Message>) -> Self {
-        let records: Vec<(Message, Reading)> = messages
+        let records: Vec<(Message, Reading)> = consume(brokers, topic)
             .into_iter()
             .map(|message| (message.clone(), Reading::decode(message.value.as_slice()).unwrap()))
             .collect();

@@ -18,7 +18,7 @@ fn recover(confirmed: &mut ConfirmedStates, next: u64) -> AckedOffsets {
 }
 
 fn recover_in(confirmed: &mut ConfirmedStates, next: u64, topic: &str) -> AckedOffsets {
-    confirmed.recover(Sequence(next), 12, &config_of(topic), &Clock::system()).unwrap()
+    confirmed.recover(Sequence(next), None, 12, &config_of(topic), &Clock::system()).unwrap()
 }
 
 /// No broker listens there, so a check would fail.
