@@ -210,7 +210,7 @@ async function blocked() {
 }
 
 async function nothing() {
-  const { url } = await service('nothing');
+  const { url, webhook } = await service('nothing');
   await scene('no data', url, { in: ['desktop', 'phone-dark', 'plain'] });
   const page = await (await browser.newContext({ viewport: DESKTOP })).newPage();
   await page.goto(`${url}/trouble`);
@@ -223,6 +223,15 @@ async function nothing() {
   running.find((child) => child.spawnargs.includes(file)).kill('SIGHUP');
   await page.locator('#state').getByText('1 thing needs you').waitFor();
   assert.match(await page.title(), /^▲ Meters/);
+  // The first meter appears on an open page, and each further one, which keeps its live values.
+  await page.goto(url);
+  await page.getByText('No meter has sent anything yet').waitFor();
+  post(webhook, 1, 1);
+  await page.locator('[data-meter]').waitFor();
+  await page.evaluate(() => { window.isKept = true; });
+  post(webhook, 2, 1);
+  await page.locator('[data-meter]').nth(1).waitFor({ timeout: 60_000 });
+  assert.ok(await page.evaluate(() => window.isKept), 'the page was loaded again');
 }
 
 async function many() {

@@ -45,6 +45,8 @@ async function refresh() {
     if (answer.status === 401) return location.reload();
     if (!answer.ok) throw new Error(answer.status);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    // The first meter is there, and with it the form above the list.
+    if (document.querySelector('#empty') && !page.querySelector('#empty')) return location.reload();
     for (const part of parts) {
       const fresh = page.getElementById(part.id);
       const selection = getSelection();
@@ -58,6 +60,7 @@ async function refresh() {
     document.title = page.title[0] + document.title.slice(1);
     times();
     copies();
+    follow();
   } catch {
     const state = document.querySelector('#state');
     state.className = 'state bad';
@@ -66,12 +69,18 @@ async function refresh() {
   }
 }
 
-// Live values of the meters on this page.
+// Live values of the meters on this page; a refreshed list can have others.
+let places = new Map();
+let events;
 function follow() {
-  const places = new Map();
-  for (const place of document.querySelectorAll('[data-meter]')) places.set(place.dataset.meter, place);
-  if (places.size === 0) return;
-  new EventSource(`/events?meters=${[...places.keys()].join(',')}`).onmessage = (event) => {
+  const before = [...places.keys()].join(',');
+  places = new Map([...document.querySelectorAll('[data-meter]')].map((place) => [place.dataset.meter, place]));
+  const ids = [...places.keys()].join(',');
+  if (ids === before) return;
+  events?.close();
+  if (!ids) return;
+  events = new EventSource(`/events?meters=${ids}`);
+  events.onmessage = (event) => {
     for (const change of JSON.parse(event.data)) {
       const place = places.get(change.meter);
       const value = place?.querySelector('.value');
