@@ -67,7 +67,7 @@ fn a_copied_directory_goes_on_elsewhere_under_another_id_and_both_lose_nothing()
 
     original.start_again();
     copied.start_again();
-    assert!(copied.log().contains("new or a copy"), "{}", copied.log());
+    assert!(copied.log().contains("the directory is a copy"), "{}", copied.log());
     let (here, there) = (post(&original, 32), post(&copied, 33));
     let stored = |bodies: &[Body]| Expected::of(both.iter().chain(bodies));
     assert_exactly("SQLite", &stored(&here), &of_sqlite(&original.sqlite_file()));
