@@ -20,16 +20,17 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 
 fn finding(part: &'static str, address: SocketAddr) -> Option<Finding> {
     let error = TcpListener::bind(address).err()?;
-    Some(match error.kind() {
-        // A socket unit of systemd, which passes the socket to the service, has it rightly.
-        ErrorKind::AddrInUse => Finding::new(
-            part,
-            Level::Warning,
-            format!(
-                "{address} is in use: by a socket unit of this service, or by another program; stop that program, or change \
-                 {part}.listen"
-            ),
+    // No fault: the service may get the socket from systemd, run as another user, or run on another machine.
+    let message = match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "{address} is in use: by a socket unit of this service, or by another program; stop that program, or change \
+             {part}.listen"
         ),
-        _ => Finding::new(part, Level::Fault, format!("cannot listen on {address}: {error}; change {part}.listen")),
-    })
+        ErrorKind::PermissionDenied => format!(
+            "this user may not listen on {address}; the service needs a socket unit or CAP_NET_BIND_SERVICE for it, or \
+             change {part}.listen"
+        ),
+        _ => format!("this machine cannot listen on {address}: {error}; change {part}.listen"),
+    };
+    Some(Finding::new(part, Level::Warning, message))
 }
