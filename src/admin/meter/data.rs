@@ -57,20 +57,28 @@ impl Data {
     /// A meter that is new gets its last hour, unless a span was chosen: in a day its curve would not be seen.
     pub(super) fn of(views: &Views, id: MeterId, parameters: &Parameters, with_others: bool) -> Option<Self> {
         let now = views.clock.now();
-        let zone = zone(views, id, &views.meters.versions(id));
-        let data = Self::in_range(views, id, Range::of(parameters, now, &zone), &zone, with_others)?;
+        let meter = fleet::meter(views, id, now)?;
+        let versions = views.meters.versions(id);
+        let zone = zone(views, id, &versions);
+        let in_range = |range| Self::in_range(views, &meter, &versions, &zone, range, with_others);
+        let data = in_range(Range::of(parameters, now, &zone));
         let hour = Range::last_hour(now);
-        if Range::is_chosen(parameters) || !data.begins_in(hour.span) {
-            return Some(data);
-        }
-        Self::in_range(views, id, hour, &zone, with_others)
+        let is_new = !Range::is_chosen(parameters) && data.begins_in(hour.span);
+        Some(if is_new { in_range(hour) } else { data })
     }
 
-    fn in_range(views: &Views, id: MeterId, range: Range, zone: &TimeZone, with_others: bool) -> Option<Self> {
-        let mut meter = fleet::meter(views, id, views.clock.now())?;
+    fn in_range(
+        views: &Views,
+        meter: &Meter,
+        versions: &[Version],
+        zone: &TimeZone,
+        range: Range,
+        with_others: bool,
+    ) -> Self {
+        let mut meter = meter.clone();
         let mut data = Self {
             registers: meter.values.clone(),
-            versions: views.meters.versions(id),
+            versions: versions.to_vec(),
             range,
             zone: zone.clone(),
             rates: Vec::new(),
@@ -89,9 +97,9 @@ impl Data {
         };
         data.meter = meter;
         let missing: Vec<Gap> =
-            views.coverage.gaps().into_iter().map(|(gap, _)| gap).filter(|gap| gap.meter == id).collect();
+            views.coverage.gaps().into_iter().map(|(gap, _)| gap).filter(|gap| gap.meter == data.meter.id).collect();
         data.gaps = data.gaps(&missing);
-        Some(data)
+        data
     }
 
     /// Whether its curves begin in this span.
