@@ -113,10 +113,10 @@ fn end_before(
     cursor: &StoredCursor,
 ) -> Option<FeedEnd> {
     let is_held_back = |replay: &Replay| next >= replay.until() && !cursor.has_reached(replay.until());
-    if sink.is_full() {
-        Some(FeedEnd::SinkFull)
-    } else if failed_at == Some(next) && safe < next {
+    if failed_at == Some(next) && safe < next {
         Some(FeedEnd::FailedRecord)
+    } else if sink.is_full() {
+        Some(FeedEnd::SinkFull)
     } else if sink.is_exact() && replay.is_some_and(is_held_back) {
         Some(FeedEnd::ReplayEnd)
     } else {
