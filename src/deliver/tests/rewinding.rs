@@ -6,6 +6,16 @@ fn rewind(pump: &PumpHandle, from: u64, source: Option<crate::journal::SourceId>
     pump.rewind(Rewind { source, ..Rewind::to(Sequence(from)) }).unwrap()
 }
 
+/// Restarts a pump that is rewound to 2, while the sink's own store is ahead: the rewind did not reach it.
+fn assert_sent_again_after_a_restart(feed: &Feed, sink: &Recorder, first: &PumpHandle) {
+    stop(feed, first);
+    sink.script().faults.clear();
+    sink.script().stored = Some(feed.journal.position(Sequence(5)));
+    let second = started(feed, sink);
+    wait_for(&second, 5);
+    assert_eq!(sink.taken(), [1, 2, 3, 4, 2, 3, 4]);
+}
+
 #[test]
 fn a_rewind_sends_everything_again_in_order() {
     let feed = Feed::new();
@@ -29,13 +39,7 @@ fn a_rewind_is_stored_before_its_first_record_is_sent_and_survives_a_restart() {
     rewind(&first, 2, None);
     assert_eq!(feed.stored_cursor("sink"), Some(Sequence(2)));
     until("the sink is rewound", || sink.script().rewinds.contains(&(2, Some(2))));
-    stop(&feed, &first);
-    sink.script().faults.clear();
-    // The sink's own store may be ahead: the rewind did not reach it.
-    sink.script().stored = Some(feed.journal.position(Sequence(5)));
-    let second = started(&feed, &sink);
-    wait_for(&second, 5);
-    assert_eq!(sink.taken(), [1, 2, 3, 4, 2, 3, 4]);
+    assert_sent_again_after_a_restart(&feed, &sink, &first);
 }
 
 #[test]
@@ -157,12 +161,7 @@ fn records_lost_by_an_exact_store_are_sent_again_also_after_a_restart_while_it_s
     sink.fail_at(2, Fault::Blocked, u32::MAX);
     sink.script().lost_from = Some(2);
     until("the sink is rewound", || sink.script().rewinds.contains(&(2, Some(2))));
-    stop(&feed, &first);
-    sink.script().faults.clear();
-    sink.script().stored = Some(feed.journal.position(Sequence(5)));
-    let second = started(&feed, &sink);
-    wait_for(&second, 5);
-    assert_eq!(sink.taken(), [1, 2, 3, 4, 2, 3, 4]);
+    assert_sent_again_after_a_restart(&feed, &sink, &first);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use crate::support::kafka;
 use crate::support::load::{Load, Sent, fleet, now_ns};
 use crate::support::service::Setup;
-use crate::support::stores::{Samples, assert_between};
+use crate::support::stores::assert_answered;
 use crate::support::stream::{Stream, counts_of};
 use crate::support::wait;
-use meterline_load::{Expected, Script};
+use meterline_load::Script;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -17,15 +17,6 @@ fn setup(topic: &str) -> Setup {
         kafka_lines: "delivery = \"transactional\"",
         ..Setup::default()
     }
-}
-
-/// All answered bodies are there, and nothing that was not sent.
-fn assert_answered(sent: &Sent, stream: &Stream) {
-    let samples = |bodies| -> Samples { Expected::of(bodies).iter().map(|(key, value)| (*key, value)).collect() };
-    let least = samples(&sent.answered);
-    let mut most = samples(&sent.open);
-    most.extend(least.clone());
-    assert_between("Kafka", &least, &most, &stream.samples());
 }
 
 #[test]
@@ -40,16 +31,13 @@ fn killed_at_random_under_load_in_transactions_nothing_is_lost_and_nothing_is_co
         wait::until("records of the load", LIMIT, || service.next_sequence() >= start + 40);
         std::thread::sleep(Duration::from_millis(random.u64(0..400)));
         service.kill();
-        load.wait_for_unanswered();
-        let (rested, of_round) = load.stop();
-        fleet = rested;
-        sent.extend(of_round);
+        fleet = load.stop_after_kill(&mut sent);
         service.start_again();
     }
     service.wait_drained();
     let stream = Stream::read(&kafka::shared(), topic);
     stream.assert_in_journal_order();
-    assert_answered(&sent, &stream);
+    assert_answered("Kafka", &sent, &stream.samples());
     assert_eq!(stream.repeats(), 0);
 }
 
@@ -63,17 +51,14 @@ fn killed_at_each_step_of_a_commit_nothing_is_lost_and_nothing_is_committed_twic
         service.restart_with(faults);
         let load = Load::start(fleet, service.target(), 4, Script::live);
         wait::until(faults, LIMIT, || service.process().ended().is_some());
-        load.wait_for_unanswered();
-        let (rested, of_round) = load.stop();
-        fleet = rested;
-        sent.extend(of_round);
+        fleet = load.stop_after_kill(&mut sent);
         service.set_faults("");
         service.start_again();
     }
     service.wait_drained();
     let stream = Stream::read(&kafka::shared(), topic);
     stream.assert_in_journal_order();
-    assert_answered(&sent, &stream);
+    assert_answered("Kafka", &sent, &stream.samples());
     assert_eq!(stream.repeats(), 0);
 }
 

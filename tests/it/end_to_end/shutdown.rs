@@ -2,10 +2,10 @@
 
 use crate::support::load::{Load, Sent, fleet};
 use crate::support::service::{Service, Setup};
-use crate::support::stores::{Samples, assert_between, of_questdb, of_sqlite};
+use crate::support::stores::{assert_answered, of_questdb, of_sqlite};
 use crate::support::stream::Stream;
 use crate::support::{kafka, ports, questdb, wait};
-use meterline_load::{Body, Expected, Script};
+use meterline_load::{Expected, Script};
 use std::time::Duration;
 
 /// Long enough for a busy machine, and far shorter than the service gives its sinks
@@ -21,10 +21,7 @@ fn what_was_answered_survives_ten_sigkills_under_load() {
         let load = Load::start(fleet, service.target(), 8, Script::live);
         wait_for_records(&service, 50 + 20 * round);
         service.kill();
-        load.wait_for_unanswered();
-        let (rested, of_round) = load.stop();
-        fleet = rested;
-        sent.extend(of_round);
+        fleet = load.stop_after_kill(&mut sent);
         service.start_again();
     }
     service.wait_drained();
@@ -84,16 +81,4 @@ fn a_second_sigterm_ends_at_once_and_loses_nothing() {
 fn wait_for_records(service: &Service, count: u64) {
     let start = service.next_sequence();
     wait::until("records of the load", Duration::from_secs(60), || service.next_sequence() >= start + count);
-}
-
-/// All answered bodies are there, and nothing that was not sent. Keys of live readings
-/// are all different, so a body without an answer changes no other.
-fn assert_answered(store: &str, sent: &Sent, actual: &Samples) {
-    let samples =
-        |bodies: &[Body]| -> Samples { Expected::of(bodies).iter().map(|(key, value)| (*key, value)).collect() };
-    let answered = samples(&sent.answered);
-    assert!(!answered.is_empty());
-    let mut most = samples(&sent.open);
-    most.extend(answered.clone());
-    assert_between(store, &answered, &most, actual);
 }

@@ -39,7 +39,7 @@ pub(crate) fn shared() -> String {
 /// Which messages of transactions a consumer gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Isolation {
-    /// Those that are committed.
+    /// The messages outside of transactions and of committed ones.
     Committed,
     /// All, also of aborted and open transactions.
     Uncommitted,

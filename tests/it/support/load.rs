@@ -97,6 +97,14 @@ impl Load {
         wait::until("a body without an answer", Duration::from_secs(30), || self.unanswered.load(Ordering::Relaxed));
     }
 
+    /// Ends the load once it has noticed that the service was killed, and adds its bodies to those before.
+    pub(crate) fn stop_after_kill(self, sent: &mut Sent) -> Fleet {
+        self.wait_for_unanswered();
+        let (fleet, of_round) = self.stop();
+        sent.extend(of_round);
+        fleet
+    }
+
     /// Ends the load; the fleet may be started again.
     pub(crate) fn stop(self) -> (Fleet, Sent) {
         self.stop.store(true, Ordering::Relaxed);

@@ -1,11 +1,12 @@
 //! The sinks' contents in one form, compared with the expected contents.
 
+use super::load::Sent;
 use super::questdb;
 use super::service::Service;
 #[cfg(feature = "kafka")]
 use super::{kafka, stream::Stream};
 use meterline::reading::Obis;
-use meterline_load::{Expected, SampleKey};
+use meterline_load::{Body, Expected, SampleKey};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -84,6 +85,18 @@ pub(crate) fn assert_in_all_sinks(service: &Service, name: &str, expected: &Expe
     let stream = Stream::read(&kafka::shared(), name);
     assert_exactly("Kafka", expected, &stream.samples());
     stream
+}
+
+/// All answered bodies are there, and nothing that was not sent. Keys of live readings
+/// are all different, so a body without an answer changes no other.
+pub(crate) fn assert_answered(store: &str, sent: &Sent, actual: &Samples) {
+    let samples =
+        |bodies: &[Body]| -> Samples { Expected::of(bodies).iter().map(|(key, value)| (*key, value)).collect() };
+    let answered = samples(&sent.answered);
+    assert!(!answered.is_empty());
+    let mut most = samples(&sent.open);
+    most.extend(answered.clone());
+    assert_between(store, &answered, &most, actual);
 }
 
 /// Fails unless the store holds all of `least` with its values, and nothing that is
