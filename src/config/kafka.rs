@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The accepted values of `transaction_timeout`: from the longest request on.
-const TRANSACTION_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_mins(15);
+const TRANSACTION_TIMEOUTS: RangeInclusive<Duration> = Config::REQUEST_TIMEOUT..=Duration::from_mins(15);
 /// The longest `commit_interval`: half of the shortest transaction.
 const COMMIT_INTERVAL_MAX: Duration = Duration::from_secs(5);
 

@@ -9,6 +9,9 @@
 //! not had, may be read differently from ingest ([`Reread`]). Invariant: a record at or
 //! above the end is read normally.
 //!
+//! A loss in the sink's store is stored as a replay, too: it is over when the lost records are
+//! safe again.
+//!
 //! Known limits: where two sources deliver the same meter, a replay of one source can
 //! overwrite a later value of the other (use a replay without a source); a second replay
 //! during the first does what both ask for, without a source.

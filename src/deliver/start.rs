@@ -3,7 +3,8 @@
 //!
 //! The store commits before the file follows, so normally the store is about a second
 //! ahead, and repeating those records is harmless. To an exact store they are not sent again:
-//! there the file counts only until it has left a replay. An exact store behind the file lost its position. A store that was restored from a copy
+//! there the file counts only until it has left a replay. An exact store behind the file lost its
+//! position. A store that was restored from a copy
 //! or made new is behind, and its lost records are sent again; those that are no longer
 //! retained become a gap. A sink that was not sent anything yet has none: its cursor says so
 //! until the first record is safe. A rewind moves the file
@@ -37,14 +38,14 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
     let is_new = from_store.is_some_and(|store| store.is_of_unknown_journal);
     let mut replay = cursor.as_ref().and_then(|cursor| Replay::from_note(&cursor.note));
     let (from_file, from_store) = match (from_file, from_store) {
-        (Some(file), Some(store)) if sink.is_exact() => {
-            let is_replaying = replay.is_some_and(|replay| file.next < replay.until());
-            if is_replaying {
+        (Some(file), Some(store)) if sink.is_exact() => match replay.filter(|replay| file.next < replay.until()) {
+            Some(running) => {
                 // A replay that was requested without the service knows only the cursor, which follows the store.
-                replay = replay.map(|replay| replay.at_least_until(store.next));
+                replay = Some(running.at_least_until(store.next));
+                (Some(file), None)
             }
-            if is_replaying { (Some(file), None) } else { (None, Some(store)) }
-        }
+            None => (None, Some(store)),
+        },
         both => both,
     };
     let found = || from_file.into_iter().chain(from_store);

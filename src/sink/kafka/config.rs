@@ -10,9 +10,6 @@ use std::time::Duration;
 const BATCH_BYTES_MAX: u32 = 1_000_000;
 /// The largest message in bytes. The client refuses a larger one; the topic must accept it.
 pub(super) const MESSAGE_BYTES_MAX: u32 = 1_000_000;
-/// How long a broker may take for a request of a transactional producer. A commit waits for its requests, and the pump
-/// for the commit. The client refuses transactions that may end earlier.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// The topic setting for the largest batch, in bytes after compression.
 pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 /// The topic setting for the clock of the records' timestamps.
@@ -74,6 +71,9 @@ pub struct Config {
 impl Config {
     /// Bytes of the smallest queue: two messages of the largest size.
     pub const QUEUE_BYTES_LEAST: u64 = 2_000_000;
+    /// How long a broker may take for a request of a transactional producer. A commit waits for its requests, and the
+    /// pump for the commit. The client refuses transactions that may end earlier.
+    pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// The defaults: meters to `TOPIC-meters`, bare protobuf, plain text, at least once, lz4, a queue of 20,000 messages
     /// or 8 MiB, 12 partitions with one replica each, retention of a week.
@@ -159,7 +159,7 @@ impl Config {
             DeliveryMode::Transactional => client
                 .set("transactional.id", &self.transactional_id)
                 .set("transaction.timeout.ms", self.transaction_timeout.as_millis().to_string())
-                .set("socket.timeout.ms", REQUEST_TIMEOUT.as_millis().to_string()),
+                .set("socket.timeout.ms", Self::REQUEST_TIMEOUT.as_millis().to_string()),
         };
         client
     }

@@ -63,8 +63,9 @@ impl ConfirmedStates {
     }
 
     /// Checks that the topic, which has this many partitions now, still has everything
-    /// confirmed below `next`, also by the `committed` state of a transactional producer, that no meter would move to another partition, and that the topic
-    /// would not get values of two formats. Returns the acknowledged offsets for a new producer.
+    /// confirmed below `next`, also by the `committed` state of a transactional producer, that no
+    /// meter would move to another partition, and that the topic would not get values of two
+    /// formats. Returns the acknowledged offsets for a new producer.
     ///
     /// # Errors
     /// [`SinkError::lost`] after a loss: call again with the named record, once that is the

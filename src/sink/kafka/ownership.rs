@@ -34,10 +34,19 @@ const POSITION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Which transactions a reader of the position waits for.
 #[derive(Debug, Clone, Copy)]
 enum Pending {
-    /// None: it reads what is committed now.
+    /// For none: the reader gets the committed position, though a later one may be pending.
     Ignored,
-    /// Those that hold a position.
+    /// For each one that has a position for this group.
     Awaited,
+}
+
+/// The brokers' state when a producer of this sink took the id over.
+#[derive(Debug)]
+struct TakeOver {
+    /// The visible claim.
+    claim: Option<Claim>,
+    /// The position that counted.
+    position: Option<Position>,
 }
 
 /// The right of this sink to commit positions.
@@ -46,12 +55,8 @@ pub(super) struct Ownership {
     journal: Journal,
     /// This sink in its claims: another number for each start of the service.
     owner: Uuid,
-    /// The visible claim when a producer of this sink last took the id over.
-    seen: Option<Claim>,
-    /// The position that counted then.
-    found: Option<Position>,
-    /// Whether a producer of this sink has taken the id over.
-    has_begun: bool,
+    /// The last one; `None` before the first.
+    take_over: Option<TakeOver>,
     /// The position that the pump knows.
     known: Option<Position>,
     /// Whether the end of the last commit was not answered, so that `known` may be too low.
@@ -65,17 +70,7 @@ pub(super) struct Ownership {
 impl Ownership {
     pub(super) fn new(journal: Journal) -> Self {
         let owner = Uuid::new_v4();
-        Self {
-            journal,
-            owner,
-            seen: None,
-            found: None,
-            has_begun: false,
-            known: None,
-            is_unanswered: false,
-            fresh: None,
-            replaced: None,
-        }
+        Self { journal, owner, take_over: None, known: None, is_unanswered: false, fresh: None, replaced: None }
     }
 
     /// The position in the brokers, after the predecessor's transactions have ended; `None` for a
@@ -86,8 +81,12 @@ impl Ownership {
     pub(super) fn stored_position(&mut self, config: &Config, clock: &Clock) -> Result<Option<Position>, SinkError> {
         self.fresh = None;
         self.fresh = Some(self.take_over(config, clock)?);
-        (self.known, self.is_unanswered) = (self.found, false);
+        (self.known, self.is_unanswered) = (self.found(), false);
         Ok(self.known)
+    }
+
+    fn found(&self) -> Option<Position> {
+        self.take_over.as_ref().and_then(|take_over| take_over.position)
     }
 
     /// Whether a position is committed.
@@ -112,9 +111,10 @@ impl Ownership {
             None => self.take_over(config, clock)?,
         };
         // Brokers that forgot the position get the pump's again.
-        match (self.found, self.known) {
+        let found = self.found();
+        match (found, self.known) {
             (Some(found), Some(known)) if found.journal == known.journal && found.next < known.next => {
-                self.known = self.found;
+                self.known = Some(found);
                 return Err(fault::of_lost_position(config, found.next, known.next));
             }
             (Some(found), known) if Some(found) != known => return Err(fault::of_late_commit(config)),
@@ -123,15 +123,15 @@ impl Ownership {
         connection.producer.context().reports().in_flight = InFlight::from(position.next);
         let is_below =
             |claim: &&Claim| claim.position.journal == position.journal && claim.position.next <= position.next;
-        let seen = self.seen.as_ref().filter(is_below);
-        Ok((connection, seen.map(|claim| ConfirmedState { next: claim.position.next, acked: claim.acked.clone() })))
+        let claim = self.take_over.as_ref().and_then(|take_over| take_over.claim.as_ref()).filter(is_below);
+        Ok((connection, claim.map(|claim| ConfirmedState { next: claim.position.next, acked: claim.acked.clone() })))
     }
 
     /// Commits the messages of the open transaction, or none, with the position after the last
     /// record, once all messages are acknowledged.
     ///
     /// # Errors
-    /// Then it is not known whether they were committed; the next producer finds out.
+    /// Then they are not committed, or that is not known; the next producer finds out.
     pub(super) fn commit(
         &mut self,
         connection: &mut Connection,
@@ -192,7 +192,7 @@ impl Ownership {
         ready.map_err(|error| fault::of_transaction(fault::code(&error), config))?;
         let (claim, position, group) = self.read_own_claim(config)?;
         self.examine(claim.as_ref(), config)?;
-        (self.seen, self.found, self.has_begun) = (claim, position, true);
+        self.take_over = Some(TakeOver { claim, position });
         connection.transactions = Some(Transactions::new(group, clock.monotonic()));
         Ok(connection)
     }
@@ -200,7 +200,7 @@ impl Ownership {
     /// Refuses a claim of another data directory, and one of a producer that replaced this one.
     fn examine(&mut self, claim: Option<&Claim>, config: &Config) -> Result<(), SinkError> {
         let Some(found) = claim else { return Ok(()) };
-        if self.has_begun && found.owner != self.owner && claim != self.seen.as_ref() {
+        if self.take_over.as_ref().is_some_and(|last| found.owner != self.owner && claim != last.claim.as_ref()) {
             let error = fault::of_another_producer(config);
             self.replaced = Some(error.message.clone());
             return Err(error);

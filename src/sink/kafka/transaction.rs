@@ -27,9 +27,6 @@ pub(super) const PARTITION: i32 = 0;
 /// The transactions of one producer.
 pub(super) struct Transactions {
     group: ConsumerGroupMetadata,
-    /// Whether the prepared transaction has messages.
-    has_messages: bool,
-    /// The transaction that has messages.
     open: Option<Open>,
     /// When the position was committed.
     committed: Instant,
@@ -37,7 +34,7 @@ pub(super) struct Transactions {
     commits: i64,
 }
 
-/// A transaction with messages.
+/// An open transaction; a claim alone needs one without messages.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     since: Instant,
@@ -55,7 +52,7 @@ impl std::fmt::Debug for Transactions {
 impl Transactions {
     /// No transaction yet, of a producer that the brokers know. `group` keeps the positions.
     pub(super) fn new(group: ConsumerGroupMetadata, now: Instant) -> Self {
-        Self { group, has_messages: false, open: None, committed: now, commits: 0 }
+        Self { group, open: None, committed: now, commits: 0 }
     }
 
     /// Begins a transaction, unless one is open.
@@ -121,7 +118,6 @@ impl Transactions {
         claim: &Claim,
         clock: &Clock,
     ) -> KafkaResult<()> {
-        self.has_messages = self.open.is_some();
         self.begin(producer, clock)?;
         self.die(1);
         producer.send_offsets_to_transaction(&offset_of(config, claim)?, &self.group, COMMIT_TIMEOUT)
@@ -135,8 +131,8 @@ impl Transactions {
         self.die(2);
         producer.commit_transaction(COMMIT_TIMEOUT)?;
         self.die(3);
+        self.commits += i64::from(self.has_messages());
         (self.open, self.committed) = (None, clock.monotonic());
-        self.commits += i64::from(self.has_messages);
         Ok(())
     }
 
@@ -152,10 +148,14 @@ impl Transactions {
         }
     }
 
+    fn has_messages(&self) -> bool {
+        self.open.is_some_and(|open| open.messages > 0)
+    }
+
     /// Kills the process in test builds: in the commit with this number, at this step.
     fn die(&self, step: i64) {
         #[cfg(feature = "test-faults")]
-        if self.has_messages {
+        if self.has_messages() {
             crate::faults::die_at("kafka-commit", self.commits * 10 + step);
         }
         let _ = step;
